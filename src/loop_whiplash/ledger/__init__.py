@@ -1,0 +1,1 @@
+"""What must outlive the process: one protocol, three ledgers (memory, SQLite, PostgreSQL), one conformance suite."""

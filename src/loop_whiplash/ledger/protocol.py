@@ -1,0 +1,170 @@
+"""The ledger protocol: append an event, claim a due return under a lease, write an intent with a unique key, record, read.
+
+Two clocks meet here and are kept apart. *Due* times are decision times: the caller passes `at`. *Leases* go by the
+ledger's own clock, because only that one is shared by all workers.
+
+Every method is one transaction, synchronous, and safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import attrs
+
+__all__ = ["CaseRow", "Claim", "Event", "Intent", "Ledger"]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """One thing that happened: a webhook, a person's word, a step of ours.
+
+    Attributes:
+        kind: e.g. ``loop.webhook``, ``whiplash.webhook``, ``person.hold``, ``unreadable``, ``step.create.sent``.
+        return_id: None for what could not be tied to a return (kept aside, expires by age).
+        at: decision time, aware, UTC. body: bytes as received, or JSON of ours. source: free text.
+        seq: given by the ledger, rising. count: how often the same unread event arrived.
+    """
+
+    kind: str
+    return_id: int | None
+    at: datetime
+    body: bytes = attrs.field(default=b"", repr=False)
+    source: str = ""
+    seq: int = 0
+    count: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Intent:
+    """The unique row (shop, return, kind, ordinal) that allows one action to be sent."""
+
+    kind: str
+    ordinal: int
+    at: datetime
+    evidence: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """One return, owned by one worker until `lease_until` (ledger's clock). `fence` rises with every claim.
+
+    `journal` is the stored JSON object ({} when new). `unread` are the events a plan has not yet taken in, oldest first.
+    """
+
+    return_id: int
+    fence: int
+    token: str
+    lease_until: datetime
+    journal: Mapping[str, Any]
+    unread: tuple[Event, ...] = ()
+    is_new: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CaseRow:
+    """A case as stored. `summary` is the JSON written by `finish` (breaks, decision, reasons). `due_at` None: settled."""
+
+    return_id: int
+    due_at: datetime | None
+    leased: bool
+    journal: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Ledger(Protocol):
+    """What must outlive the process. All methods raise `LedgerUnavailable` when storage fails."""
+
+    shop: str
+
+    def now(self) -> datetime:
+        """The ledger's clock, aware, UTC: leases go by it."""
+
+    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+        """Append an event and, if it names a return and `due_at` is given, make that return due no later than then; durable when it returns.
+
+        An event equal (kind, return, body) to an *unread* one is counted on it, not stored again. Returns its seq.
+        """
+
+    def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
+        """`accept` for many in one transaction (a sweep's hints); gives how many."""
+
+    def claim_due(self, *, at: datetime, limit: int, lease: timedelta) -> list[Claim]:
+        """Lease up to `limit` unleased returns that are due at `at`, the longest due first."""
+
+    def claim(self, return_id: int, *, at: datetime, lease: timedelta) -> Claim | None:
+        """Lease this return whether due or not, making its case if it has none; None while another worker owns it."""
+
+    def commit(
+        self,
+        claim: Claim,
+        *,
+        journal: Mapping[str, Any],
+        read_to: int = 0,
+        intent: Intent | None = None,
+        withdraw: Intent | None = None,
+        events: Iterable[Event] = (),
+    ) -> bool:
+        """Write the journal in one transaction, keeping the lease.
+
+        `read_to`: events up to this seq have been taken into the journal. `intent`: insert its unique row; the whole
+        transaction is refused with `IntentExists` when it is taken, and gives False, writing nothing, when an event
+        has arrived that is still unread (seq above `read_to`): look again before acting. `withdraw`: delete that row.
+        `events`: steps of ours, appended as already read. Raises `LeaseLost` when the fence or the lease is not ours any more.
+        """
+
+    def finish(
+        self,
+        claim: Claim,
+        *,
+        journal: Mapping[str, Any],
+        read_to: int,
+        due_at: datetime | None,
+        summary: Mapping[str, Any],
+        at: datetime,
+        events: Iterable[Event] = (),
+    ) -> None:
+        """Write journal, summary and when it is due again, and give the lease back. With unread events it is due at once (`at`)."""
+
+    def case(self, return_id: int) -> CaseRow | None:
+        """One case, or None."""
+
+    def history(self, return_id: int) -> list[Event]:
+        """Its events, oldest first."""
+
+    def open_cases(self, *, after: int = 0, limit: int = 1000) -> list[CaseRow]:
+        """Cases that are not settled (`due_at` is not None), by return id above `after`."""
+
+    def cases_with_breaks(self, *, after: int = 0, limit: int = 1000) -> list[CaseRow]:
+        """Cases whose summary holds a non-empty ``breaks`` list, settled or not."""
+
+    def asides(self, *, limit: int = 100) -> list[Event]:
+        """Events that name no return, newest first."""
+
+    def stats(self, *, at: datetime) -> Mapping[str, Any]:
+        """``cases``, ``open``, ``due``, ``leased``, ``oldest_due_at`` (or None), ``asides``, ``events``."""
+
+    def get(self, key: str) -> str | None:
+        """A named fact (a watermark, a sweep's progress), or None."""
+
+    def put(self, key: str, value: str | None) -> None:
+        """Store a named fact; None removes it."""
+
+    def expire(self, *, before: datetime) -> int:
+        """Delete asides, and events of settled cases, older than `before`; gives how many. Journals and intents stay."""
+
+    def forget(self, return_id: int) -> None:
+        """Delete event bodies and the summary of this return (personal data); what guards against paying twice stays."""
+
+    def close(self) -> None:
+        """Give back connections. Idempotent."""
+
+
+def rows(pages: Iterable[list[CaseRow]]) -> Iterator[CaseRow]:
+    """Flatten pages."""
+    for page in pages:
+        yield from page

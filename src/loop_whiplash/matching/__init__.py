@@ -1,0 +1,1 @@
+"""Receipt against RMA: normalise, assign, findings, policy, decision, explanation. Pure."""

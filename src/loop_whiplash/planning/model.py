@@ -1,0 +1,215 @@
+"""The values planning works on: what was observed, what is remembered, what is planned, what is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from loop_whiplash.matching.decision import Decision
+from loop_whiplash.returns.model import Receipt, Rma
+
+# ----------------------------------------------------------------------------------------------------- observed
+
+
+@attrs.frozen(kw_only=True)
+class Observation:
+    """Both systems' word about one return, as read now.
+
+    `rma` is None when Loop, asked by id, knows no such return; then `loop_read` is still True. A side that could not
+    be read has its flag False and says why in `problems`: "could not look" never reads as "nothing there".
+    `receipts` are all live consumer returns of this return, found by key, by the stored id and by attachment.
+    """
+
+    return_id: int
+    rma: Rma | None = None
+    receipts: tuple[Receipt, ...] = attrs.field(default=(), converter=tuple)
+    loop_read: bool = True
+    whiplash_read: bool = True
+    problems: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+
+# --------------------------------------------------------------------------------------------------- remembered
+
+
+@attrs.frozen(kw_only=True)
+class Create:
+    """What is known of our create in Whiplash.
+
+    phase: ``none`` → ``sending`` → ``done`` | ``refused``; ``none`` again when it was surely not made (a withdrawn intent).
+    `lines`: Whiplash item id (as text) → Loop line ids announced under it, in order.
+    `problem`: why it could not be made (``UNRESOLVED_ITEM: …``), with `problem_at`.
+    """
+
+    phase: str = "none"
+    attempt: int = 0
+    began_at: datetime | None = None
+    looked_at: datetime | None = None
+    done_at: datetime | None = None
+    verified: bool = False
+    consumer_return_id: int | None = None
+    adopted: bool = False
+    lines: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    tracking: str | None = None
+    problem: str | None = None
+    problem_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Act:
+    """What is known of our process, or of our flag.
+
+    phase: ``none`` → ``sending`` → ``accepted`` → ``confirmed``; or ``refused``, ``failed``. `sends`: how many that may
+    have taken effect. `evidence`: of the decision it was sent for. `reason`: the refusal or failure, in Loop's words.
+    """
+
+    phase: str = "none"
+    sends: int = 0
+    began_at: datetime | None = None
+    settled_at: datetime | None = None
+    evidence: str | None = None
+    reason: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Acknowledged:
+    """A person took note of a break until a date."""
+
+    until: datetime
+    by: str = ""
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """When we first saw a receipt counted, and first saw it final."""
+
+    counted_at: datetime | None = None
+    final_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Journal:
+    """What must be remembered of one return; a fold over events and observations. Empty for a return never met.
+
+    Attributes:
+        first_seen_at: when any hint, or a sweep, first named it. found_by: ``webhook`` or ``sweep``, for the RMA; receipt_found_by: for the receipt.
+        flagged: the keys of every blocking finding ever flagged here. flag_evidence: of the last flag of ours.
+        allowed_sends: how many processes may ever be sent: 1, and one more for each `retry()` by a person.
+        held_by: who holds it, or None. attached: consumer return ids a person tied to it.
+        seen: receipt id (as text) → when first seen. since: break code → when it was first seen, for breaks without an event time.
+        failed_at, failure: the last `return.processing.failed`. shadow: in shadow mode, what would have been done, newest last.
+    """
+
+    first_seen_at: datetime | None = None
+    found_by: str | None = None
+    receipt_found_by: str | None = None
+    create: Create = Create()
+    process: Act = Act()
+    flag: Act = Act()
+    flagged: tuple[str, ...] = ()
+    flag_evidence: str | None = None
+    allowed_sends: int = 1
+    held_by: str | None = None
+    hold_note: str | None = None
+    attached: tuple[int, ...] = ()
+    acknowledged: Mapping[str, Acknowledged] = attrs.field(factory=dict)
+    seen: Mapping[str, Seen] = attrs.field(factory=dict)
+    since: Mapping[str, datetime] = attrs.field(factory=dict)
+    failed_at: datetime | None = None
+    failure: str | None = None
+    shadow: tuple[Mapping[str, str], ...] = ()
+
+
+EMPTY = Journal()
+
+# ------------------------------------------------------------------------------------------------------ planned
+
+
+@attrs.frozen(kw_only=True)
+class CreateRma:
+    """Announce the goods: look for an RMA under key, order and tracking, adopt it or create one."""
+
+
+@attrs.frozen(kw_only=True)
+class UpdateRma:
+    """Tell Whiplash of a re-issued label."""
+
+    consumer_return_id: int
+    tracking: str | None = None
+    carrier: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeleteRma:
+    """Delete an untouched RMA of ours; opt-in."""
+
+    consumer_return_id: int
+    why: str
+
+
+@attrs.frozen(kw_only=True)
+class Process:
+    """Release refund, exchange or credit."""
+
+    evidence: str
+
+
+@attrs.frozen(kw_only=True)
+class Flag:
+    """Send to Needs Review. `keys`: the blocking findings it announces; `note` goes before it."""
+
+    evidence: str
+    keys: tuple[str, ...]
+    note: str
+
+
+Action = CreateRma | UpdateRma | DeleteRma | Process | Flag
+
+
+@attrs.frozen(kw_only=True)
+class Break:
+    """What cannot be put right by itself.
+
+    Attributes:
+        code: stable. return_id: None where Loop knows no return. consumer_return_id: where Whiplash has one.
+        since: the event it dates from, not the run. money: at risk, in `currency`; None when unknown.
+        owner: whose turn it is: ``warehouse``, ``support``, ``engineering``, ``carrier``, ``machine``. next_step: a sentence.
+        loop_says, whiplash_says: each side's word. reason: a sentence. heals: planned action will put it right.
+        acknowledged: a person took note of it, until then.
+    """
+
+    code: str
+    return_id: int | None = None
+    consumer_return_id: int | None = None
+    since: datetime | None = None
+    money: Decimal | None = None
+    currency: str | None = None
+    owner: str = ""
+    next_step: str = ""
+    loop_says: str = ""
+    whiplash_says: str = ""
+    reason: str = ""
+    heals: bool = False
+    order_name: str | None = None
+    tracking: str | None = None
+    acknowledged: Acknowledged | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """At most one action, and whatever is wrong.
+
+    Attributes:
+        action: None: nothing to do now. next_check_at: when to look again; None: done for good.
+        row: number of the row of the table that spoke. reasons: sentences. decision: the matcher's, where it was asked.
+    """
+
+    action: Action | None = None
+    breaks: tuple[Break, ...] = attrs.field(default=(), converter=tuple)
+    next_check_at: datetime | None = None
+    reasons: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    row: int = 0
+    decision: Decision | None = None
