@@ -1,0 +1,65 @@
+"""JSON bytes to Python values: fast where orjson is installed, exact on request, and bounded either way."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+from loop_whiplash.errors import LoopWhiplashError
+
+try:
+    import orjson
+except ImportError:  # pragma: no cover - without orjson the same tests run on the standard library
+    orjson = None  # type: ignore[assignment]
+
+MAX_DEPTH = 64
+"""Deepest nesting of arrays and objects that is read; what either vendor sends has less than ten levels."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class NotJson(LoopWhiplashError):
+    """The bytes are not JSON we can read. Stays inside: callers see `DecodeError` or `MalformedPayload`."""
+
+
+def loads(body: bytes, *, exact: bool = False) -> Any:
+    """JSON bytes (UTF-8, no byte order mark) as Python values, with orjson where it is installed.
+
+    Numbers with a fraction are floats with orjson; `exact` reads them as `Decimal`, at a few times the cost.
+    Raises `NotJson` for whatever is not JSON, is nested deeper than `MAX_DEPTH`, or says NaN or Infinity. Of a
+    repeated key the last one counts.
+    """
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise NotJson(f"JSON is read from bytes, not from {type(body).__name__}")
+    body = bytes(body)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(body)
+    try:
+        if orjson is not None and not exact:
+            return orjson.loads(body)
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False, default=str).encode()  # half a surrogate pair is no text
+        return value
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        at = getattr(error, "pos", None)
+        raise NotJson("not valid JSON" + (f" at character {at}" if isinstance(at, int) else "")) from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth(body: bytes) -> None:
+    """Peel one level of brackets a round: as many rounds as levels."""
+    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    if brackets:
+        raise NotJson(f"nested deeper than {MAX_DEPTH} levels, or brackets that do not close")

@@ -1,0 +1,1 @@
+"""All that knows Whiplash: models, calls, client, oauth, webhooks."""
