@@ -136,6 +136,9 @@ class Ledger(Protocol):
     def history(self, return_id: int) -> list[Event]:
         """Its events, oldest first."""
 
+    def unread(self, return_id: int) -> list[Event]:
+        """Its events that no plan has taken in yet, oldest first."""
+
     def open_cases(self, *, after: int = 0, limit: int = 1000) -> list[CaseRow]:
         """Cases that are not settled (`due_at` is not None), by return id above `after`."""
 

@@ -1,0 +1,118 @@
+"""What every flow of the integration needs, in one frozen value; and what it tells those who watch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.http.session import Session
+from loop_whiplash.ledger.protocol import Ledger
+from loop_whiplash.matching.decision import Decision, Matcher
+from loop_whiplash.matching.policy import Policy
+from loop_whiplash.planning.model import Break, Journal
+from loop_whiplash.planning.settings import Settings
+
+__all__ = ["Core", "Happening", "Hook", "Outcome", "log"]
+
+log = logging.getLogger("loop_whiplash")
+
+
+@attrs.frozen(kw_only=True)
+class Happening:
+    """What a hook is told: an action that was taken, a break that opened or closed, a webhook that came in.
+
+    Attributes:
+        kind: ``action``, ``break.opened``, ``break.closed``, ``webhook``, ``sweep``.
+        name: e.g. ``process``, ``CreateRma``, ``SHORT``, ``loop``. result: e.g. ``accepted``, ``refused``, ``unknown``.
+        return_id: Loop's, or None. at: decision time, UTC. facts: plain values; no bodies, no personal data.
+    """
+
+    kind: str
+    name: str
+    at: datetime
+    return_id: int | None = None
+    result: str = ""
+    facts: Mapping[str, str | int | float] = attrs.field(factory=dict)
+
+
+Hook = Callable[[Happening], None]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What one `advance` came to.
+
+    Attributes:
+        return_id: Loop's. status: ``done`` (nothing more to do, ever), ``waiting``, ``acted``, ``busy`` (another worker has
+            it), ``again`` (something came in between: due at once), ``error``.
+        action: name of the action taken, with its `result`. decision: the matcher's, where it was asked.
+        breaks: what is wrong. reasons: sentences. next_check_at: UTC; None when done. error: why it failed, for ``error``.
+        journal: what is remembered of the return now.
+    """
+
+    return_id: int
+    status: str
+    action: str | None = None
+    result: str | None = None
+    decision: Decision | None = None
+    breaks: tuple[Break, ...] = ()
+    reasons: tuple[str, ...] = ()
+    next_check_at: datetime | None = None
+    error: str | None = None
+    journal: Journal | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Core:
+    """Everything a flow needs. Built once by the front door; holds no state of its own."""
+
+    loop: Session
+    whiplash: Session
+    ledger: Ledger
+    settings: Settings
+    policy: Policy
+    matcher: Matcher
+    clock: Callable[[], datetime]
+    loop_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=tuple)
+    whiplash_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=tuple)
+    hooks: Sequence[Hook] = attrs.field(default=(), converter=tuple)
+
+    def now(self) -> datetime:
+        """The decision time, aware, UTC."""
+        at = self.clock()
+        if at.tzinfo is None:
+            raise ConfigurationError("clock() gave a naive datetime; give one with a time zone, e.g. datetime.now(UTC)")
+        return at
+
+    @property
+    def live(self) -> bool:
+        return self.settings.mode == "live"
+
+    def original_id(self, return_id: int) -> str:
+        """What the RMA of this return is called in Whiplash."""
+        return f"{self.settings.original_id_prefix}{return_id}"
+
+    def tell(self, kind: str, name: str, *, return_id: int | None = None, result: str = "", **facts: Any) -> None:
+        """Log it, and call each hook; a hook that raises is logged and stops nothing."""
+        happening = Happening(kind=kind, name=name, at=self.now(), return_id=return_id, result=result, facts=facts)
+        log.info(
+            "%s %s%s",
+            kind,
+            name,
+            f": {result}" if result else "",
+            extra={"loop_whiplash": {"kind": kind, "name": name, "return_id": return_id, "result": result, **facts}},
+        )
+        for hook in self.hooks:
+            try:
+                hook(happening)
+            except Exception:
+                log.exception("a hook raised on %s %s; it was ignored", kind, name)
+
+
+#: How long after an action the return is looked at again, where no bound says otherwise.
+SETTLE_AFTER = timedelta(minutes=1)

@@ -1,0 +1,213 @@
+"""`Integration` and `AsyncIntegration`: the same flows, run by the caller's thread or by the caller's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.http.flow import Flow
+from loop_whiplash.ledger.protocol import Ledger
+from loop_whiplash.loop.client import AsyncLoopClient, LoopClient
+from loop_whiplash.matching import match
+from loop_whiplash.matching.decision import Matcher
+from loop_whiplash.matching.policy import Policy
+from loop_whiplash.planning.settings import Settings
+from loop_whiplash.reconciliation import Report
+from loop_whiplash.whiplash.client import AsyncWhiplashClient, WhiplashClient
+
+from . import people
+from .check import Check, check
+from .core import Core, Hook, Outcome
+from .health import Health, health
+from .inbox import WebhookReply, receive_loop, receive_whiplash
+from .people import Case
+from .sweep import Progress, sweep
+from .work import advance, run_due
+
+__all__ = ["AsyncIntegration", "Integration"]
+
+T = TypeVar("T")
+L = TypeVar("L", LoopClient, AsyncLoopClient)
+W = TypeVar("W", WhiplashClient, AsyncWhiplashClient)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Front(Generic[L, W]):
+    """What both colours share: their arguments, and one `Core`."""
+
+    def __init__(
+        self,
+        loop: L,
+        whiplash: W,
+        *,
+        ledger: Ledger,
+        settings: Settings,
+        policy: Policy | None = None,
+        matcher: Matcher = match,
+        loop_secrets: Sequence[str | bytes] = (),
+        whiplash_secrets: Sequence[str | bytes] = (),
+        clock: Callable[[], datetime] = _now,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        for name, secrets in (("loop_secrets", loop_secrets), ("whiplash_secrets", whiplash_secrets)):
+            if isinstance(secrets, str | bytes):
+                raise ConfigurationError(f"{name} is a list of secrets, not one: [{name[:-1]}]")
+        if settings.start is None:
+            raise ConfigurationError(
+                "Settings(start=…) is required: returns created before it are reported, never acted on. "
+                "Give the moment you go live, e.g. datetime(2026, 12, 1, tzinfo=UTC)"
+            )
+        self._loop = loop
+        self._core = Core(
+            loop=loop.session,
+            whiplash=whiplash.session,
+            ledger=ledger,
+            settings=settings,
+            policy=policy or Policy(),
+            matcher=matcher,
+            clock=clock,
+            loop_secrets=loop_secrets,
+            whiplash_secrets=whiplash_secrets,
+            hooks=hooks,
+        )
+
+
+class Integration(_Front[LoopClient, WhiplashClient]):
+    """Keeps one shop's Loop returns and Whiplash RMAs in step. Thread-safe; run as many workers as you like on one ledger.
+
+    Args:
+        loop, whiplash: clients of this shop. ledger: what must outlive the process.
+        settings: how it behaves; `Settings.start` is required. policy, matcher: how receipts are judged.
+        loop_secrets, whiplash_secrets: webhook secrets, newest first; several while one is being rotated.
+        clock: the decision time, aware, UTC. hooks: called with a `Happening` for each webhook, action and break.
+
+    Raises:
+        ConfigurationError: an argument that cannot work; the message says which.
+    """
+
+    def _run(self, flow: Flow[T]) -> T:
+        return self._loop.driver.run(flow)
+
+    def handle_loop(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+        """Take in one Loop webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
+        return self._run(receive_loop(self._core, body, headers))
+
+    def handle_whiplash(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+        """Take in one Whiplash webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
+        return self._run(receive_whiplash(self._core, body, headers))
+
+    def advance(self, return_id: int) -> Outcome:
+        """Observe, plan, act and record, once, whether the return is due or not. Call it from any task queue."""
+        return self._run(advance(self._core, return_id))
+
+    def run_due(self, limit: int = 100) -> list[Outcome]:
+        """Work on up to `limit` returns whose time has come."""
+        return self._run(run_due(self._core, limit))
+
+    def sweep(self, *, progress: Callable[[Progress], None] | None = None, dry_run: bool = False) -> Report:
+        """The daily backup: read both sides, advance all that needs it, report every break. `dry_run` changes nothing."""
+        return self._run(sweep(self._core, progress=progress, dry_run=dry_run))
+
+    def case(self, return_id: int) -> Case | None:
+        """Its history, last decision and the reasons; None when no hint has ever named it."""
+        return self._run(people.case_of(self._core, return_id))
+
+    def hold(self, return_id: int, *, by: str = "", note: str = "") -> None:
+        """Keep hands off this return until `release`."""
+        self._run(people.hold(self._core, return_id, by=by, note=note))
+
+    def release(self, return_id: int, *, by: str = "") -> None:
+        """Take a held return up again; it is due at once."""
+        self._run(people.release(self._core, return_id, by=by))
+
+    def retry(self, return_id: int, *, by: str = "") -> None:
+        """Allow one more send of a process that was refused, failed or stayed in doubt. Read the return in Loop first: this can pay twice."""
+        self._run(people.retry(self._core, return_id, by=by))
+
+    def acknowledge(self, return_id: int, code: str, until: datetime, by: str, note: str = "") -> None:
+        """Take note of a break until a date; it is still reported, marked so."""
+        self._run(people.acknowledge(self._core, return_id, code, until, by, note))
+
+    def attach(self, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
+        """Say that a Whiplash consumer return belongs to this Loop return."""
+        self._run(people.attach(self._core, return_id, consumer_return_id, by=by))
+
+    def forget(self, return_id: int) -> None:
+        """Delete the personal data of a return; what guards against paying twice stays."""
+        self._run(people.forget(self._core, return_id))
+
+    def check(self, *, loop_url: str | None = None, whiplash_url: str | None = None) -> list[Check]:
+        """Try credentials, scopes, subscriptions, secrets and clocks; each answer says what to do. The URLs are where webhooks should arrive."""
+        return self._run(check(self._core, loop_url, whiplash_url))
+
+    def health(self) -> Health:
+        """How it is doing, from the ledger alone; makes no call to either vendor."""
+        return self._run(health(self._core))
+
+
+class AsyncIntegration(_Front[AsyncLoopClient, AsyncWhiplashClient]):
+    """`Integration`, awaited: the same arguments with async clients, the same ledgers (used from a thread), the same answers."""
+
+    async def _run(self, flow: Flow[T]) -> T:
+        return await self._loop.driver.run(flow)
+
+    async def handle_loop(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+        """See `Integration.handle_loop`."""
+        return await self._run(receive_loop(self._core, body, headers))
+
+    async def handle_whiplash(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+        """See `Integration.handle_whiplash`."""
+        return await self._run(receive_whiplash(self._core, body, headers))
+
+    async def advance(self, return_id: int) -> Outcome:
+        """See `Integration.advance`."""
+        return await self._run(advance(self._core, return_id))
+
+    async def run_due(self, limit: int = 100) -> list[Outcome]:
+        """See `Integration.run_due`."""
+        return await self._run(run_due(self._core, limit))
+
+    async def sweep(self, *, progress: Callable[[Progress], None] | None = None, dry_run: bool = False) -> Report:
+        """See `Integration.sweep`."""
+        return await self._run(sweep(self._core, progress=progress, dry_run=dry_run))
+
+    async def case(self, return_id: int) -> Case | None:
+        """See `Integration.case`."""
+        return await self._run(people.case_of(self._core, return_id))
+
+    async def hold(self, return_id: int, *, by: str = "", note: str = "") -> None:
+        """See `Integration.hold`."""
+        await self._run(people.hold(self._core, return_id, by=by, note=note))
+
+    async def release(self, return_id: int, *, by: str = "") -> None:
+        """See `Integration.release`."""
+        await self._run(people.release(self._core, return_id, by=by))
+
+    async def retry(self, return_id: int, *, by: str = "") -> None:
+        """See `Integration.retry`."""
+        await self._run(people.retry(self._core, return_id, by=by))
+
+    async def acknowledge(self, return_id: int, code: str, until: datetime, by: str, note: str = "") -> None:
+        """See `Integration.acknowledge`."""
+        await self._run(people.acknowledge(self._core, return_id, code, until, by, note))
+
+    async def attach(self, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
+        """See `Integration.attach`."""
+        await self._run(people.attach(self._core, return_id, consumer_return_id, by=by))
+
+    async def forget(self, return_id: int) -> None:
+        """See `Integration.forget`."""
+        await self._run(people.forget(self._core, return_id))
+
+    async def check(self, *, loop_url: str | None = None, whiplash_url: str | None = None) -> list[Check]:
+        """See `Integration.check`."""
+        return await self._run(check(self._core, loop_url, whiplash_url))
+
+    async def health(self) -> Health:
+        """See `Integration.health`."""
+        return await self._run(health(self._core))

@@ -1,0 +1,108 @@
+"""A webhook comes in: verify, store, then answer. It is never obeyed; it only makes one return due.
+
+What each answer means to the sender (https://docs.loopreturns.com/webhook-reference: a 4xx is never sent again, a 5xx
+five times): 200 stored; 202 genuine but unreadable, kept aside and reported; 401 the signature matches no secret;
+503 the ledger could not store it, send it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, LoopWhiplashError
+from loop_whiplash.http.flow import Store
+from loop_whiplash.ledger.protocol import Event
+from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
+from loop_whiplash.whiplash.models import ConsumerReturn
+from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, decode_whiplash_event, verify_whiplash
+
+from .core import Core
+
+__all__ = ["WebhookReply", "receive_loop", "receive_whiplash", "rma_key"]
+
+
+@attrs.frozen(kw_only=True)
+class WebhookReply:
+    """What to answer the sender with: `status` (an HTTP status), `body` (text, nothing secret), `return_id` if one was named."""
+
+    status: int
+    body: str
+    return_id: int | None = None
+
+
+def rma_key(consumer_return_id: int) -> str:
+    """The ledger's fact that says which Loop return an RMA belongs to, where its own original id does not."""
+    return f"rma/{consumer_return_id}"
+
+
+def return_id_of(core: Core, original_id: str | None) -> int | None:
+    """The Loop return id an RMA of ours is called by, or None when the id is not of our making."""
+    prefix = core.settings.original_id_prefix
+    if original_id is None or not original_id.startswith(prefix):
+        return None
+    digits = original_id[len(prefix) :]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+async def receive_loop(core: Core, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    """Take in one Loop webhook."""
+
+    def read() -> Event:
+        verify_loop(body, headers, core.loop_secrets)
+        event = decode_loop_event(body)
+        if isinstance(event, ProcessingFailed):
+            said = json.dumps({"message": event.message, "state": event.return_state})
+            return Event(kind="loop.processing_failed", return_id=event.return_id, at=core.now(), body=said.encode(), source="webhook")
+        return Event(kind="loop.hint", return_id=event.return_id, at=core.now(), body=body, source=f"{event.topic} {event.trigger}")
+
+    return await _receive(core, "loop", body, read)
+
+
+async def receive_whiplash(core: Core, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    """Take in one Whiplash webhook."""
+
+    def read() -> Event:
+        verify_whiplash(body, headers, core.whiplash_secrets)
+        event = decode_whiplash_event(body)
+        return_id = owner_of(core, event.consumer_return) if isinstance(event, ConsumerReturnEvent) else None
+        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=event.event_name or "")
+
+    return await _receive(core, "whiplash", body, read)
+
+
+def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
+    """The Loop return a consumer return belongs to: by what a person or an adoption said, else by its original id."""
+    stored = core.ledger.get(rma_key(consumer_return.id))
+    if stored is not None:
+        return int(stored)
+    originator = consumer_return.originator
+    return return_id_of(core, originator.original_id if originator else None)
+
+
+async def _receive(core: Core, system: str, body: bytes, read: Callable[[], Event]) -> WebhookReply:
+    def store() -> WebhookReply:
+        try:
+            event = read()
+        except InvalidSignature:
+            return WebhookReply(status=401, body="the signature matches no secret")
+        except LedgerUnavailable:
+            raise
+        except LoopWhiplashError as unreadable:
+            if unreadable.status_hint is None:
+                raise
+            aside = Event(kind="unreadable", return_id=unreadable.return_id, at=core.now(), body=body, source=system)
+            core.ledger.accept(aside, due_at=core.now() if unreadable.return_id else None)
+            return WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
+        core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
+        return WebhookReply(status=200, body="stored", return_id=event.return_id)
+
+    try:
+        reply = await Store(store)
+    except LedgerUnavailable:
+        reply = WebhookReply(status=503, body="the ledger is unavailable; send it again")
+    core.tell("webhook", system, return_id=reply.return_id, result=str(reply.status))
+    return reply

@@ -1,0 +1,78 @@
+"""Read both systems' word about one return, as they are now.
+
+Whiplash is read first and Loop last, so that Loop's state is as fresh as can be when an action follows. Absence is
+concluded only from a read by id or by key; a read that failed leaves its side unread, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from loop_whiplash.errors import ApiError, DecodeError, NotFound
+from loop_whiplash.loop.calls import get_return
+from loop_whiplash.planning.model import Journal, Observation
+from loop_whiplash.returns import to_receipt, to_rma
+from loop_whiplash.returns.model import Receipt, Rma
+from loop_whiplash.whiplash.calls import get_consumer_return
+from loop_whiplash.whiplash.lists import consumer_returns_by_original_id
+from loop_whiplash.whiplash.models import ConsumerReturn
+
+from .core import Core
+
+__all__ = ["observe", "receipt_of", "receipts_of"]
+
+
+def receipt_of(core: Core, journal: Journal, consumer_return: ConsumerReturn) -> Receipt:
+    """The receipt of one consumer return, with Loop's line ids where the map stored at create tells them."""
+    ours = journal.create.consumer_return_id == consumer_return.id
+    return to_receipt(
+        consumer_return,
+        final_statuses=core.policy.final_statuses,
+        original_id_prefix=core.settings.original_id_prefix,
+        line_map=journal.create.lines if ours else None,
+    )
+
+
+def receipts_of(core: Core, journal: Journal, rows: Iterable[ConsumerReturn]) -> tuple[Receipt, ...]:
+    """Receipts by id, each once."""
+    return tuple(receipt_of(core, journal, row) for _, row in sorted({row.id: row for row in rows}.items()))
+
+
+async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
+    """Both sides, now; a side that could not be read is marked so and says why."""
+    problems: list[str] = []
+    receipts: tuple[Receipt, ...] = ()
+    rma: Rma | None = None
+    whiplash_read = loop_read = True
+    try:
+        receipts = receipts_of(core, journal, await _consumer_returns(core, return_id, journal))
+    except ApiError as unread:
+        whiplash_read = False
+        problems.append(_sentence("Whiplash", unread))
+    try:
+        rma = to_rma(await core.loop.perform(get_return(return_id)))
+    except NotFound:
+        rma = None
+    except ApiError as unread:
+        loop_read = False
+        problems.append(_sentence("Loop", unread))
+    return Observation(
+        return_id=return_id, rma=rma, receipts=receipts, loop_read=loop_read, whiplash_read=whiplash_read, problems=tuple(problems)
+    )
+
+
+async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> list[ConsumerReturn]:
+    rows = await consumer_returns_by_original_id(core.whiplash, core.original_id(return_id))
+    known = {row.id for row in rows}
+    for known_id in sorted({journal.create.consumer_return_id, *journal.attached} - {None} - known, key=int):  # type: ignore[arg-type]
+        try:
+            rows.append(await core.whiplash.perform(get_consumer_return(int(known_id or 0))))
+        except NotFound:
+            continue
+    return rows
+
+
+def _sentence(system: str, unread: ApiError) -> str:
+    if isinstance(unread, DecodeError):
+        return f"UNREADABLE: {system}'s answer could not be read: {'; '.join(unread.problems[:3]) or unread}"
+    return f"{system} could not be read: {unread}"

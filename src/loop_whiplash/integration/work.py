@@ -1,0 +1,218 @@
+"""observe → plan → act → record, for one claimed return.
+
+Everything that may stop one return stops only that one: whatever is raised while it is worked on is recorded on its
+case, the lease is given back, and it is due again later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from loop_whiplash.errors import ConfigurationError, LeaseLost, LedgerUnavailable, LoopWhiplashError
+from loop_whiplash.http.flow import Store
+from loop_whiplash.ledger.protocol import Claim, Event
+from loop_whiplash.planning import fold, learn, plan
+from loop_whiplash.planning.breaks import break_to_dict
+from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
+
+from .act import Acted, LookAgain, act
+from .core import Core, Outcome, log
+from .observe import observe
+
+__all__ = ["advance", "run_due", "work"]
+
+#: How often one advance looks again because something came in between plan and intent.
+LOOKS = 3
+#: How many returns are leased at a time; small, so that a slow network does not outlive the lease.
+BATCH = 10
+#: When a return that raised is tried again.
+AFTER_ERROR = timedelta(hours=1)
+
+#: What a sweep has read of one return, once its journal (and so the line map) is at hand.
+Seen = Callable[[Journal], Observation]
+
+
+async def advance(core: Core, return_id: int, *, seen: Seen | None = None, hint: Event | None = None) -> Outcome:
+    """Work on one return now, whether it is due or not. `seen`: what a sweep has read; never acted upon without reading again."""
+    at = core.now()
+    claim = await Store(lambda: core.ledger.claim(return_id, at=at, lease=core.settings.lease))
+    if claim is None:
+        return Outcome(return_id=return_id, status="busy", reasons=("another worker has this return now",))
+    return await work(core, claim, seen=seen, hint=hint)
+
+
+async def run_due(core: Core, limit: int = 100) -> list[Outcome]:
+    """Work on up to `limit` returns whose time has come, the longest due first."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < limit:
+        at, count = core.now(), min(BATCH, limit - len(outcomes))
+        claims = await Store(lambda at=at, count=count: core.ledger.claim_due(at=at, limit=count, lease=core.settings.lease))
+        if not claims:
+            break
+        for claim in claims:
+            outcomes.append(await work(core, claim))
+    return outcomes
+
+
+async def work(core: Core, claim: Claim, *, seen: Seen | None = None, hint: Event | None = None) -> Outcome:
+    """Work on one claimed return and give the lease back."""
+    try:
+        return await _work(core, claim, seen, hint)
+    except LeaseLost:
+        return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
+    except (LedgerUnavailable, ConfigurationError):
+        raise
+    except Exception as broken:
+        log.exception("return %s could not be worked on; it is tried again in an hour", claim.return_id)
+        return await _set_aside(core, claim, broken)
+
+
+async def _work(core: Core, claim: Claim, seen: Seen | None, hint: Event | None) -> Outcome:
+    journal = Journal.from_dict(claim.journal)
+    unread, read_to = claim.unread, 0
+    for _ in range(LOOKS):
+        journal = _fold(core, journal, (*unread, *((hint,) if hint else ())))
+        read_to = max((event.seq for event in unread), default=read_to)
+        observation = seen(journal) if seen else await observe(core, claim.return_id, journal)
+        journal, planned = _plan(core, journal, observation)
+        if planned.action is not None and core.live and seen is not None:
+            seen, observation = None, await observe(core, claim.return_id, journal)
+            journal, planned = _plan(core, journal, observation)
+        if planned.action is None:
+            return await _record(core, claim, journal, planned, read_to)
+        if not core.live:
+            return await _record(core, claim, _shadow(core, journal, planned), planned, read_to)
+        try:
+            acted = await act(core, claim, journal, observation, planned.action, read_to)
+        except LookAgain:
+            history = await Store(lambda: core.ledger.history(claim.return_id))
+            unread, seen, hint = tuple(e for e in history if e.seq > read_to and not e.kind.startswith("step.")), None, None
+            continue
+        return await _record(core, claim, acted.journal, planned, read_to, acted)
+    planned = Plan(next_check_at=core.now(), reasons=("something kept coming in between plan and action; due again at once",))
+    return await _record(core, claim, journal, planned, read_to, again=True)
+
+
+def _fold(core: Core, journal: Journal, events: tuple[Event, ...]) -> Journal:
+    for event in events:
+        journal = fold(journal, event, settings=core.settings)
+    return journal
+
+
+def _fold_readable(core: Core, stored: dict[str, Any], events: tuple[Event, ...]) -> dict[str, Any]:
+    """Take in each event that can be taken in: a person's word must not be lost because another event is poison."""
+    for event in events:
+        try:
+            stored = fold(Journal.from_dict(stored), event, settings=core.settings).to_dict()
+        except Exception:
+            log.exception("event %s of return %s could not be read; it stays in the history", event.seq, event.return_id)
+    return stored
+
+
+def _plan(core: Core, journal: Journal, observation: Observation) -> tuple[Journal, Plan]:
+    at = core.now()
+    journal = learn(journal, observation, at=at, settings=core.settings)
+    return journal, plan(observation, journal, policy=core.policy, settings=core.settings, at=at, matcher=core.matcher)
+
+
+def _shadow(core: Core, journal: Journal, planned: Plan) -> Journal:
+    """Write down what would have been done; it never counts as an intent later."""
+    assert planned.action is not None
+    entry = {"at": core.now().isoformat(), "action": type(planned.action).__name__, "evidence": getattr(planned.action, "evidence", "")}
+    last = journal.shadow[-1] if journal.shadow else None
+    if last is not None and (last["action"], last["evidence"]) == (entry["action"], entry["evidence"]):
+        return journal
+    return attrs.evolve(journal, shadow=(*journal.shadow, entry))
+
+
+async def _record(
+    core: Core, claim: Claim, journal: Journal, planned: Plan, read_to: int, acted: Acted | None = None, *, again: bool = False
+) -> Outcome:
+    at = core.now()
+    due_at: datetime | None = planned.next_check_at if acted is None else acted.due_at
+    if planned.action is not None and acted is None:
+        due_at = due_at or at + core.settings.recheck  # shadow: an action stays planned
+    result = acted.result if acted else None
+    reasons = (*planned.reasons, *((acted.reason,) if acted and acted.reason else ()))
+    name = type(planned.action).__name__ if planned.action else None
+    events = [_step(claim.return_id, at, planned.action, acted)] if planned.action and acted else []
+    await Store(
+        lambda: core.ledger.finish(
+            claim, journal=journal.to_dict(), read_to=read_to, due_at=due_at, summary=summary_of(planned, at), at=at, events=events
+        )
+    )
+    _tell(core, claim, planned, name, result)
+    status = "again" if again else "acted" if acted else "done" if due_at is None else "waiting"
+    return Outcome(
+        return_id=claim.return_id,
+        status=status,
+        action=name,
+        result=result if acted else ("shadow" if name else None),
+        decision=planned.decision,
+        breaks=planned.breaks,
+        reasons=reasons,
+        next_check_at=due_at,
+        journal=journal,
+    )
+
+
+def _step(return_id: int, at: datetime, action: Action, acted: Acted) -> Event:
+    said = {"action": type(action).__name__, "result": acted.result, "reason": acted.reason}
+    return Event(kind="step.acted", return_id=return_id, at=at, body=json.dumps(said).encode(), source=acted.result)
+
+
+def summary_of(planned: Plan, at: datetime) -> Mapping[str, Any]:
+    """What is stored beside the journal for people and reports."""
+    return {
+        "at": at.isoformat(),
+        "row": planned.row,
+        "action": type(planned.action).__name__ if planned.action else None,
+        "reasons": list(planned.reasons),
+        "breaks": [break_to_dict(found) for found in planned.breaks],
+        "decision": planned.decision.to_dict() if planned.decision else None,
+    }
+
+
+def _tell(core: Core, claim: Claim, planned: Plan, name: str | None, result: str | None) -> None:
+    if name is not None:
+        core.tell("action", name, return_id=claim.return_id, result=result or "shadow")
+    for found in planned.breaks:
+        core.tell("break", found.code, return_id=claim.return_id, result="heals" if found.heals else "open")
+
+
+async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
+    """Give the lease of a return that raised back, with a break that says so."""
+    at = core.now()
+    what = str(broken) if isinstance(broken, LoopWhiplashError) else type(broken).__name__
+    found = Break(
+        code="UNREADABLE",
+        return_id=claim.return_id,
+        since=at,
+        owner="engineering",
+        next_step="Read the log of this return; it is tried again every hour.",
+        reason=f"working on it raised: {what}",
+    )
+    planned = Plan(breaks=(found,), next_check_at=at + AFTER_ERROR, reasons=(found.reason,))
+    summary = summary_of(planned, at)
+
+    def give_back() -> None:
+        # The stored journal, not the claimed one: an intent may have been committed since, and must never be unwritten.
+        case = core.ledger.case(claim.return_id)
+        stored = dict(case.journal) if case else dict(claim.journal)
+        stored = _fold_readable(core, stored, claim.unread)
+        read_to = max((event.seq for event in claim.unread), default=0)
+        core.ledger.finish(claim, journal=stored, read_to=read_to, due_at=planned.next_check_at, summary=summary, at=at)
+
+    try:
+        await Store(give_back)
+    except LeaseLost:
+        return Outcome(return_id=claim.return_id, status="busy")
+    core.tell("break", found.code, return_id=claim.return_id, result="open", error=type(broken).__name__)
+    return Outcome(
+        return_id=claim.return_id, status="error", breaks=(found,), reasons=planned.reasons, next_check_at=planned.next_check_at, error=what
+    )
