@@ -59,9 +59,10 @@ def read_number(value: object) -> int | None:
         found = _WHOLE.fullmatch(value)
         if found:
             return int(found[1])
-    elif isinstance(value, float) or (isinstance(value, Decimal) and value.is_finite()):
-        if abs(value) < 10**15 and value == int(value):
-            return int(value)
+    elif isinstance(value, float) and abs(value) < 10**15 and value == int(value):
+        return int(value)
+    elif isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**15 and value == int(value):
+        return int(value)
     raise Unreadable("not a whole number")
 
 
@@ -91,10 +92,10 @@ def read_money(value: object) -> Decimal | None:
         value = repr(value)  # the shortest text that means this float: the amount as written, for up to 15 digits
         if len(value) > 16:
             raise Unreadable("not a decimal that a float can carry")
-    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
-        if abs(value) >= 10**15 or _scale(value) > 8:
-            raise Unreadable("not an amount of money: too many digits")
-        value = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, int) and abs(value) < 10**15:
+        return Decimal(int(value))
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**15 and _digits_behind_point(value) <= 8:
+        return value
     if isinstance(value, str):
         if is_nothing(value):
             return None
@@ -103,11 +104,9 @@ def read_money(value: object) -> Decimal | None:
     raise Unreadable("not a decimal")
 
 
-def _scale(value: int | Decimal) -> int:
-    if isinstance(value, int):
-        return 0
+def _digits_behind_point(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
-    return -exponent if isinstance(exponent, int) else 99
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def read_time(value: object) -> datetime | None:

@@ -7,12 +7,18 @@ Loop return ids and Whiplash ids are `int`, all other ids `str`. Times are aware
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
 __all__ = ["ExpectedUnit", "Rma", "ReceivedUnit", "Receipt", "ReceiptLine"]
+
+
+def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(values)  # `tuple` itself, as a converter, leaves type checkers with an unsolved variable
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +76,7 @@ class Rma:
     """
 
     return_id: int
-    units: tuple[ExpectedUnit, ...] = attrs.field(default=(), converter=tuple)
+    units: tuple[ExpectedUnit, ...] = attrs.field(default=(), converter=_tuple)
     state: str = "open"
     currency: str | None = None
     outcome: str | None = None
@@ -84,8 +90,8 @@ class Rma:
     order_name: str | None = None
     carrier: str | None = None
     tracking: str | None = None
-    trackings: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    label_statuses: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    trackings: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
+    label_statuses: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     label_updated_at: datetime | None = None
     destination_id: str | None = None
     method: str | None = None
@@ -124,12 +130,12 @@ class Receipt:
     """
 
     id: int
-    units: tuple[ReceivedUnit, ...] = attrs.field(default=(), converter=tuple)
+    units: tuple[ReceivedUnit, ...] = attrs.field(default=(), converter=_tuple)
     final: bool = False
     received_at: datetime | None = None
     return_id: int | None = None
     status: int | None = None
-    lines: tuple[ReceiptLine, ...] = attrs.field(default=(), converter=tuple)
+    lines: tuple[ReceiptLine, ...] = attrs.field(default=(), converter=_tuple)
     original_id: str | None = None
     order_id: int | None = None
     warehouse_id: int | None = None
@@ -140,4 +146,4 @@ class Receipt:
     arrived_at: datetime | None = None
     delivered_at: datetime | None = None
     completed_at: datetime | None = None
-    problems: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    problems: tuple[str, ...] = attrs.field(default=(), converter=_tuple)

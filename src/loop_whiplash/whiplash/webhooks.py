@@ -1,0 +1,125 @@
+"""Whiplash's webhooks: verify, then decode.
+
+``X-WHIPLASH-SIGNATURE`` is the lower-case hex of the HMAC-SHA256 of the raw body. Official sources disagree on the key:
+the OAuth application's client secret (V2 documentation, official gem) or the customer's API key (help centre). Give both.
+The gem signs the client id in place of an empty body; a constant signature proves nothing about a message, and an
+empty body holds none, so here an empty body is verified like any other, and then refused.
+
+Bodies are JSON when the subscription says so: the object under its resource's name, plus ``event_name``, in any order.
+There is no event id, no time and no order: take every message as a hint, and read the object.
+
+https://docs.getwhiplash.com/webhooks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from loop_whiplash.decoding import NotJson, Record, decode, loads
+from loop_whiplash.errors import DecodeError, MalformedPayload
+from loop_whiplash.signatures import Headers, Secret, Verified, digest, keys, raw_bytes, verify
+
+from .models import ConsumerReturn
+
+__all__ = [
+    "ConsumerReturnEvent",
+    "OtherWhiplashEvent",
+    "Verified",
+    "WhiplashEvent",
+    "decode_whiplash_event",
+    "parse_whiplash_webhook",
+    "sign_whiplash",
+    "verify_whiplash",
+]
+
+HEADER = "X-WHIPLASH-SIGNATURE"
+MAX_BODY = 5_000_000
+"""Bytes."""
+
+
+@attrs.frozen(kw_only=True)
+class ConsumerReturnEvent(Record):
+    """Something happened to a consumer return. `event_name` e.g. ``consumer_return.completed``; None if the message has none.
+
+    Whether a message carries all lines is not documented: a consumer return without them is a hint, not a count.
+    """
+
+    event_name: str | None = None
+    consumer_return: ConsumerReturn
+
+
+@attrs.frozen(kw_only=True)
+class OtherWhiplashEvent(Record):
+    """A message about something else. `resource` is the name its object stands under, None when it has no object."""
+
+    event_name: str | None = None
+    resource: str | None = None
+
+
+WhiplashEvent = ConsumerReturnEvent | OtherWhiplashEvent
+
+
+def _hex(digested: bytes) -> bytes:
+    return digested.hex().encode()
+
+
+def sign_whiplash(body: bytes, secret: Secret) -> dict[str, str]:
+    """The header Whiplash would send with this body: for tests and for replays.
+
+    Example:
+        >>> sign_whiplash(b"{}", "client-secret")["X-WHIPLASH-SIGNATURE"][:16]
+        'bc7827ab6d4d9fe6'
+    """
+    return {HEADER: digest(raw_bytes(body), keys([secret], "secret")[0]).hex()}
+
+
+def verify_whiplash(body: bytes, headers: Headers, secrets: Sequence[Secret]) -> Verified:
+    """Check the signature of a raw body.
+
+    Raises `InvalidSignature` (answer 401), or `ConfigurationError` when no secret is given or the body is not raw bytes.
+    """
+    return verify(body, headers, secrets, header=HEADER, setting="whiplash secrets", encode=_hex)
+
+
+def parse_whiplash_webhook(body: bytes, headers: Headers, secrets: Sequence[Secret], *, max_body: int = MAX_BODY) -> WhiplashEvent:
+    """Verify, then decode. Raises `InvalidSignature`, `MalformedPayload` or `ConfigurationError`, and nothing else."""
+    verify_whiplash(body, headers, secrets)
+    return decode_whiplash_event(body, max_body=max_body)
+
+
+def decode_whiplash_event(body: bytes, *, max_body: int = MAX_BODY) -> WhiplashEvent:
+    """Decode a body that was verified before, e.g. one that was stored. Raises `MalformedPayload`."""
+    body = raw_bytes(body)
+    if len(body) > max_body:
+        raise MalformedPayload(f"the webhook has {len(body):,} bytes, more than the {max_body:,} allowed; it was not read")
+    if body.lstrip()[:1] == b"<":
+        raise MalformedPayload("the webhook is XML: choose JSON as the format of the subscription in Whiplash")
+    try:
+        payload = loads(body)
+    except NotJson as error:
+        raise MalformedPayload(f"the webhook cannot be read: {error}") from None
+    if not isinstance(payload, Mapping):
+        raise MalformedPayload("the webhook is no JSON object")
+    # https://help.whiplash.com (article 360053541791): XML has a `webhook` root; a JSON body with one is read as well.
+    if isinstance(payload.get("webhook"), Mapping) and not _named(payload):
+        payload = payload["webhook"]
+    name = _named(payload)
+    body_of_return = payload.get("consumer_return")
+    if isinstance(body_of_return, Mapping) and (name is None or name.startswith("consumer_return.")):
+        try:
+            return ConsumerReturnEvent(event_name=name, consumer_return=decode(ConsumerReturn, body_of_return), raw=payload)
+        except DecodeError as error:
+            raise MalformedPayload(f"the webhook ({name}) is genuine but cannot be read: {error}") from None
+    return OtherWhiplashEvent(event_name=name, resource=_resource(payload), raw=payload)
+
+
+def _named(payload: Mapping[str, Any]) -> str | None:
+    found = payload.get("event_name")
+    return found if isinstance(found, str) and found else None
+
+
+def _resource(payload: Mapping[str, Any]) -> str | None:
+    return next((key for key, value in payload.items() if isinstance(value, Mapping)), None)
