@@ -1,0 +1,39 @@
+"""A fake Loop, a fake Whiplash, a warehouse, people and a hostile network, on a virtual clock.
+
+    from loop_whiplash.simulator import World
+
+    world = World(seed=7)
+    ret = world.shopper.submit_return(["SLATE-BOOT-M", "SLATE-BOOT-M"])
+    world.carrier.scan(ret, "pre_transit")
+    world.warehouse.receive(ret, short=1)
+    world.clock.advance(days=2)
+    world.truth.released                       # what really happened
+
+``World.serve()`` answers real HTTP on 127.0.0.1; ``World.loop_transport()`` and ``World.whiplash_transport()`` plug into the
+clients without sockets. ``python -m loop_whiplash.simulator`` runs the library in hostile worlds and checks what it promises.
+"""
+
+from .clock import Clock
+from .loop_state import LoopManners
+from .network import Network
+from .shopper import SimulatedReturn
+from .truth import Deed, Made, Released, Truth
+from .webhooks import Delivery, Message, Outbox
+from .whiplash import WhiplashManners
+from .world import World
+
+__all__ = [
+    "Clock",
+    "Deed",
+    "Delivery",
+    "LoopManners",
+    "Made",
+    "Message",
+    "Network",
+    "Outbox",
+    "Released",
+    "SimulatedReturn",
+    "Truth",
+    "WhiplashManners",
+    "World",
+]
