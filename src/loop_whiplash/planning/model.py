@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
 from loop_whiplash.matching.decision import Decision
 from loop_whiplash.returns.model import Receipt, Rma
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+def _receipts(values: Iterable[Receipt]) -> tuple[Receipt, ...]:
+    return tuple(values)
+
+
+def _breaks(values: Iterable[Break]) -> tuple[Break, ...]:
+    return tuple(values)
+
 
 # ----------------------------------------------------------------------------------------------------- observed
 
@@ -25,10 +39,10 @@ class Observation:
 
     return_id: int
     rma: Rma | None = None
-    receipts: tuple[Receipt, ...] = attrs.field(default=(), converter=tuple)
+    receipts: tuple[Receipt, ...] = attrs.field(default=(), converter=_receipts)
     loop_read: bool = True
     whiplash_read: bool = True
-    problems: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    problems: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
 
 # --------------------------------------------------------------------------------------------------- remembered
@@ -40,7 +54,8 @@ class Create:
 
     phase: ``none`` → ``sending`` → ``done`` | ``refused``; ``none`` again when it was surely not made (a withdrawn intent).
     `lines`: Whiplash item id (as text) → Loop line ids announced under it, in order.
-    `problem`: why it could not be made (``UNRESOLVED_ITEM: …``), with `problem_at`.
+    `problem`: why it could not be made (``UNRESOLVED_ITEM: …``), with `problem_at`. `allowed_attempts`: raised by a
+    person's `retry()`, where settings alone would never repeat a create in doubt.
     """
 
     phase: str = "none"
@@ -55,14 +70,17 @@ class Create:
     tracking: str | None = None
     problem: str | None = None
     problem_at: datetime | None = None
+    allowed_attempts: int = 1
 
 
 @attrs.frozen(kw_only=True)
 class Act:
     """What is known of our process, or of our flag.
 
-    phase: ``none`` → ``sending`` → ``accepted`` → ``confirmed``; or ``refused``, ``failed``. `sends`: how many that may
-    have taken effect. `evidence`: of the decision it was sent for. `reason`: the refusal or failure, in Loop's words.
+    phase: ``none`` → ``sending`` → ``accepted`` → ``confirmed``; or ``refused``, ``failed``. A flag of ours that a person
+    took away again is ``cleared``. `sends`: how many that may have taken effect. `evidence`: of the decision it was sent
+    for. `reason`: the refusal or failure, in Loop's words. `answered`: Loop itself said yes to it before its effect was
+    seen; without that, the effect may be somebody else's doing.
     """
 
     phase: str = "none"
@@ -71,6 +89,7 @@ class Act:
     settled_at: datetime | None = None
     evidence: str | None = None
     reason: str | None = None
+    answered: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -98,7 +117,7 @@ class Journal:
         first_seen_at: when any hint, or a sweep, first named it. found_by: ``webhook`` or ``sweep``, for the RMA; receipt_found_by: for the receipt.
         flagged: the keys of every blocking finding ever flagged here. flag_evidence: of the last flag of ours.
         allowed_sends: how many processes may ever be sent: 1, and one more for each `retry()` by a person.
-        held_by: who holds it, or None. attached: consumer return ids a person tied to it.
+        held_by: who holds it since `held_at`, or None. attached: consumer return ids a person tied to it.
         seen: receipt id (as text) → when first seen. since: break code → when it was first seen, for breaks without an event time.
         failed_at, failure: the last `return.processing.failed`. shadow: in shadow mode, what would have been done, newest last.
     """
@@ -114,6 +133,7 @@ class Journal:
     allowed_sends: int = 1
     held_by: str | None = None
     hold_note: str | None = None
+    held_at: datetime | None = None
     attached: tuple[int, ...] = ()
     acknowledged: Mapping[str, Acknowledged] = attrs.field(factory=dict)
     seen: Mapping[str, Seen] = attrs.field(factory=dict)
@@ -121,6 +141,19 @@ class Journal:
     failed_at: datetime | None = None
     failure: str | None = None
     shadow: tuple[Mapping[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Strict JSON, what stands at its default left out; `from_dict` reads it back."""
+        from .stored import journal_to_dict
+
+        return journal_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Journal:
+        """Read what `to_dict` wrote; ``{}`` is the empty journal. Raises `LedgerError` for what it cannot read, or a newer version."""
+        from .stored import journal_from_dict
+
+        return journal_from_dict(stored)
 
 
 EMPTY = Journal()
@@ -204,12 +237,13 @@ class Plan:
 
     Attributes:
         action: None: nothing to do now. next_check_at: when to look again; None: done for good.
-        row: number of the row of the table that spoke. reasons: sentences. decision: the matcher's, where it was asked.
+        row: number of the row of the table that spoke; rule: its name. reasons: sentences. decision: the matcher's, where it was asked.
     """
 
     action: Action | None = None
-    breaks: tuple[Break, ...] = attrs.field(default=(), converter=tuple)
+    breaks: tuple[Break, ...] = attrs.field(default=(), converter=_breaks)
     next_check_at: datetime | None = None
-    reasons: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    reasons: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     row: int = 0
+    rule: str = ""
     decision: Decision | None = None

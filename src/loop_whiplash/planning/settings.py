@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import attrs
 
-__all__ = ["Settings"]
+from loop_whiplash.errors import ConfigurationError
+
+__all__ = ["CREATE_ON", "Settings"]
+
+#: The label statuses an RMA can be made on, in the order a parcel goes through them; a later one always counts too.
+CREATE_ON = ("pre_transit", "in_transit", "out_for_delivery", "delivered")
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "mode": ("live", "shadow"),
+    "create_on": CREATE_ON,
+    "recreate": ("never", "after_bounds"),
+}
+_FLAGS = ("requires_label", "allow_process_from_review", "delete_orphans", "delete_duplicates", "notes")
+_TEXTS = ("original_id_prefix", "return_action", "note_prefix")
+_DAY = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
+
+#: Setting → shortest and longest it may be. Where None is allowed it stands in `_OPTIONAL`.
+_LENGTHS: Mapping[str, tuple[timedelta, timedelta]] = {
+    # A return without a label is announced, or a break, within three days of the first sweep that sees it.
+    "unlabelled_after": (timedelta(0), 3 * _DAY),
+    "eta": (_MOMENT, 365 * _DAY),
+    "pause": (_MOMENT, _DAY),
+    "effect": (_MOMENT, _DAY),
+    "lag": (_MOMENT, _DAY),
+    "confirm_by": (_MOMENT, 3 * _DAY),
+    "lease": (_MOMENT, _DAY),
+    "recheck": (_MOMENT, 3 * _DAY),
+    "in_transit_stale_after": (7 * _DAY, 30 * _DAY),
+    "delivered_not_received_after": (7 * _DAY, 30 * _DAY),
+    "review_stale_after": (7 * _DAY, 30 * _DAY),
+    "paid_not_received_after": (7 * _DAY, 30 * _DAY),
+    "watch_for": (7 * _DAY, 3650 * _DAY),
+    "orphan_grace": (_MOMENT, 30 * _DAY),
+}
+_OPTIONAL = ("unlabelled_after", "eta")
+
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -33,10 +77,16 @@ class Settings:
         delete_orphans, delete_duplicates: delete an untouched RMA of ours whose return was cancelled, or that is a double.
         notes: write a note before a flag. note_prefix: the marker at the start of each of our notes.
         lease: how long a worker owns a return. recheck: the longest pause between two looks at an open return.
-        in_transit_stale_after … received_after_close_after: ageing limits, each between 7 and 30 days.
+        in_transit_stale_after, delivered_not_received_after, review_stale_after, paid_not_received_after: ageing limits, each between 7 and 30 days.
         watch_for: how long a closed return without goods is still watched.
         orphan_grace: how long a return that Loop does not know is waited for.
         absent_limit: share of known ids that may be absent in one sweep before the key is taken to be the wrong one.
+
+    Raises `ConfigurationError` for an unknown word, a length out of bounds, and for two settings that contradict each
+    other; the message names them.
+
+    >>> Settings(confirm_by=timedelta(days=2)).confirm_by.days
+    2
     """
 
     start: datetime | None = None
@@ -44,9 +94,9 @@ class Settings:
     create_on: str = "pre_transit"
     unlabelled_after: timedelta | None = timedelta(days=1)
     original_id_prefix: str = ""
-    warehouses: Mapping[str, int] = attrs.field(factory=dict)
-    destinations: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    return_actions: Mapping[str, str] = attrs.field(factory=dict)
+    warehouses: Mapping[str, int] = attrs.field(factory=dict, converter=dict)
+    destinations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    return_actions: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
     return_action: str = "no_action_required"
     requires_label: bool = False
     eta: timedelta | None = None
@@ -69,3 +119,117 @@ class Settings:
     watch_for: timedelta = timedelta(days=90)
     orphan_grace: timedelta = timedelta(days=2)
     absent_limit: float = 0.05
+
+    def __attrs_post_init__(self) -> None:
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigurationError(f"Settings.{name} is {getattr(self, name)!r}; it may be {', '.join(map(repr, words))}")
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"Settings.{name} is {getattr(self, name)!r}; it may be True or False")
+        for name in _TEXTS:
+            if not isinstance(getattr(self, name), str):
+                raise ConfigurationError(f"Settings.{name} is {getattr(self, name)!r}; it must be text")
+        for name, (least, most) in _LENGTHS.items():
+            _check_length(name, getattr(self, name), least, most)
+        if self.start is not None and (not isinstance(self.start, datetime) or self.start.tzinfo is None):
+            raise ConfigurationError("Settings.start must be a datetime with a time zone, e.g. datetime(2025, 1, 1, tzinfo=UTC)")
+        if isinstance(self.absent_limit, bool) or not isinstance(self.absent_limit, int | float) or not 0 < self.absent_limit < 1:
+            raise ConfigurationError(f"Settings.absent_limit is {self.absent_limit!r}; it is a share above 0 and below 1, e.g. 0.05")
+        self._check_maps()
+        self._check_contradictions()
+
+    def _check_maps(self) -> None:
+        for destination, warehouse in self.warehouses.items():
+            if not isinstance(destination, str) or isinstance(warehouse, bool) or not isinstance(warehouse, int):
+                raise ConfigurationError(f"Settings.warehouses[{destination!r}] is {warehouse!r}; it maps a destination_id (text) to a warehouse_id (int)")
+        for outcome, action in self.return_actions.items():
+            if not isinstance(outcome, str) or not isinstance(action, str):
+                raise ConfigurationError(f"Settings.return_actions[{outcome!r}] is {action!r}; it maps an outcome to a return_action, both text")
+        for destination in self.destinations:
+            if not isinstance(destination, str):
+                raise ConfigurationError(f"Settings.destinations holds {destination!r}; destination ids are text")
+
+    def _check_contradictions(self) -> None:
+        stray = [destination for destination in self.warehouses if self.destinations and destination not in self.destinations]
+        if stray:
+            raise ConfigurationError(f"Settings.warehouses names {stray[0]!r}, which Settings.destinations leaves out: it is ours or it is not")
+        if self.lease <= self.pause:
+            raise ConfigurationError("Settings.lease must be longer than Settings.pause: a worker may pause that long and still own the return")
+        if self.confirm_by <= self.effect:
+            raise ConfigurationError("Settings.confirm_by must be longer than Settings.effect: an action may take that long to have its effect")
+        if self.orphan_grace < self.bound:
+            raise ConfigurationError("Settings.orphan_grace must not be shorter than Settings.pause + effect + lag: a create may still be on its way")
+        if self.watch_for < self.paid_not_received_after:
+            raise ConfigurationError("Settings.watch_for must not be shorter than Settings.paid_not_received_after")
+        if self.notes and not self.note_prefix.strip():
+            raise ConfigurationError("Settings.notes needs a Settings.note_prefix: our own notes are known by it")
+        if len(self.note_prefix) > 100:
+            raise ConfigurationError("Settings.note_prefix is longer than 100 characters; a note in Loop holds 254 in all")
+        if self.original_id_prefix[-1:].isdigit():
+            raise ConfigurationError("Settings.original_id_prefix ends in a digit: return 23 under '1' would read as return 123; end it with '-'")
+
+    @property
+    def bound(self) -> timedelta:
+        """P + D + L: once strictly more than this has passed, a create that cannot be found was not made."""
+        return self.pause + self.effect + self.lag
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from plain values: lengths as text with a unit (``"90s"``, ``"15m"``, ``"12h"``, ``"7d"``), `start` in ISO 8601 with its offset.
+
+        Raises `ConfigurationError` that names the setting.
+
+        >>> Settings.from_dict({"recheck": "6h", "destinations": ["11"]}).recheck
+        datetime.timedelta(seconds=21600)
+        """
+        fields = {field.name for field in attrs.fields(cls)}
+        read: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in fields:
+                raise ConfigurationError(f"Settings has no {name!r}; it has {', '.join(sorted(fields))}")
+            read[name] = _plain(name, value)
+        return cls(**read)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, table: str = "settings") -> Settings:
+        """Settings from a table of a TOML file. Raises `ConfigurationError` that names the file, or the setting."""
+        try:
+            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as wrong:
+            raise ConfigurationError(f"{path} could not be read as TOML: {wrong}") from wrong
+        values = document.get(table)
+        if not isinstance(values, dict):
+            raise ConfigurationError(f"{path} has no table [{table}]")
+        return cls.from_dict(values)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _check_length(name: str, value: object, least: timedelta, most: timedelta) -> None:
+    if value is None and name in _OPTIONAL:
+        return
+    if not isinstance(value, timedelta):
+        raise ConfigurationError(f"Settings.{name} is {value!r}; it must be a timedelta")
+    if not least <= value <= most:
+        bounds = f"between {least} and {most}" if least > _MOMENT or name == "unlabelled_after" else f"longer than 0 and at most {most}"
+        raise ConfigurationError(f"Settings.{name} is {value}; it must be {bounds}")
+
+
+def _plain(name: str, value: object) -> object:
+    if name in _LENGTHS and value is not None and not isinstance(value, timedelta):
+        found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])\s*", value) if isinstance(value, str) else None
+        if found is None:
+            raise ConfigurationError(f"Settings.{name} is {value!r}; write a length with its unit: '90s', '15m', '12h' or '7d'")
+        return timedelta(**{_UNITS[found[2]]: float(found[1])})
+    if name == "start" and isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise ConfigurationError(f"Settings.start is {value!r}; write it in ISO 8601 with its offset, e.g. '2025-01-01T00:00:00+00:00'") from None
+    if name == "destinations" and isinstance(value, str):
+        raise ConfigurationError("Settings.destinations is a list of destination ids, not one text")
+    if name in ("warehouses", "return_actions") and not isinstance(value, Mapping):
+        raise ConfigurationError(f"Settings.{name} is {value!r}; it must be a table")
+    return value

@@ -1,0 +1,53 @@
+"""Are the lines announced in Whiplash still the lines of the return in Loop?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from loop_whiplash.returns.model import Receipt, Rma
+
+from .model import Journal
+
+__all__ = ["drift"]
+
+
+def drift(rma: Rma, receipts: Sequence[Receipt], journal: Journal) -> str | None:
+    """A sentence that says how they differ, or None where they agree or cannot be compared.
+
+    By Loop's line ids where the map stored at create tells them; else by SKU where both sides name all of them; else by
+    how many units there are.
+    """
+    lines = [line for receipt in receipts for line in receipt.lines]
+    if not lines:
+        return None
+    announced = sum(line.quantity for line in lines)
+    if journal.create.lines:
+        mapped = {line_id for line_ids in journal.create.lines.values() for line_id in line_ids}
+        expected = {unit.line_id for unit in rma.units}
+        if mapped != expected:
+            more, fewer = sorted(expected - mapped), sorted(mapped - expected)
+            said = [f"Loop has lines {', '.join(more)} that were not announced"] if more else []
+            said += [f"lines {', '.join(fewer)} were announced and are gone in Loop"] if fewer else []
+            return "; ".join(said)
+        by_item = Counter[str]()
+        for line in lines:
+            by_item[str(line.item_id)] += line.quantity
+        for item_id, line_ids in sorted(journal.create.lines.items()):
+            if by_item[item_id] != len(line_ids):
+                return f"item {item_id} was announced {len(line_ids)} ×, Whiplash now says {by_item[item_id]} ×"
+        return None
+    if announced != len(rma.units):
+        return f"Loop has {len(rma.units)} units, Whiplash was told of {announced}"
+    if all(line.sku for line in lines) and all(unit.sku for unit in rma.units):
+        ours = Counter((unit.sku or "").strip().casefold() for unit in rma.units)
+        theirs = Counter[str]()
+        for line in lines:
+            theirs[(line.sku or "").strip().casefold()] += line.quantity
+        if ours != theirs:
+            return f"Loop has {_list(ours - theirs)}, Whiplash was told of {_list(theirs - ours)}"
+    return None
+
+
+def _list(skus: Counter[str]) -> str:
+    return ", ".join(f"{count} × {sku}" for sku, count in sorted(skus.items())) or "nothing else"

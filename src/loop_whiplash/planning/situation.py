@@ -1,0 +1,321 @@
+"""One return at one time: the facts that the table of `plan` asks for, each computed once and only when asked.
+
+A `Situation` reads; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import attrs
+
+from loop_whiplash.matching.decision import Decision, Matcher, Verdict
+from loop_whiplash.returns.model import Receipt, Rma
+
+from .breaks import BREAKS
+from .drift import drift
+from .journal import released, settle, state_of
+from .model import Create, Journal, Observation
+from .settings import CREATE_ON, Settings
+
+if TYPE_CHECKING:
+    from loop_whiplash.matching.policy import Policy
+
+__all__ = ["STATES", "SYNTHETIC_KEY", "Situation"]
+
+#: Loop's states (https://docs.loopreturns.com, "Life of a return"); any other word is unknown, and never processed.
+STATES = ("open", "closed", "cancelled", "expired", "review")
+
+#: What stands for the finding of a FLAG that names none: a custom matcher's.
+SYNTHETIC_KEY = "MATCHER||0"
+
+#: Loop's and EasyPost's words for a label, in the order a parcel goes through them. `error`, `failure` and words not
+#: known are not in it: such a parcel may still arrive.
+_LABEL_RANK = {"new": 0, "pending": 0, **{status: rank for rank, status in enumerate(CREATE_ON, 1)}}
+#: Words that mean there is no label.
+_NO_LABEL = ("no_label", "canceled", "cancelled", "voided")
+
+#: Whiplash statuses of a notice that nobody at the warehouse has touched: draft, label bought, in transit, never received.
+_UNTOUCHED = (50, 80, 85, 86, 100, 105)
+
+#: Without `Settings.unlabelled_after`, a return without a label is a break this long after its creation.
+UNLABELLED_BREAK_AFTER = timedelta(days=1)
+#: Labels expire after 28 days (https://help.loopreturns.com); one that is still not scanned after that is stuck.
+NEVER_SCANNED_AFTER = timedelta(days=30)
+#: A bound is passed strictly: with any less, exploration finds a double.
+A_BIT = timedelta(seconds=1)
+
+
+class Situation:
+    """The facts about one return at `at`. Everything is derived from what it is made of."""
+
+    def __init__(
+        self, observation: Observation, journal: Journal, *, policy: Policy, settings: Settings, at: datetime, matcher: Matcher
+    ) -> None:
+        self.observation = observation
+        self.journal = settle(journal, observation, at=at, settings=settings)
+        self.policy = policy
+        self.settings = settings
+        self.at = at
+        self.matcher = matcher
+        self.return_id = observation.return_id
+        self.rma: Rma | None = observation.rma
+        self.receipts: tuple[Receipt, ...] = observation.receipts
+        self.state = state_of(observation.rma) if observation.rma is not None else ""
+
+    # ------------------------------------------------------------------------------------------ what was observed
+
+    @cached_property
+    def unread(self) -> bool:
+        return not (self.observation.loop_read and self.observation.whiplash_read)
+
+    @cached_property
+    def unreadable(self) -> str | None:
+        """What of this return is not of a shape that can be read."""
+        said = [problem for problem in self.observation.problems if problem.startswith("UNREADABLE")]
+        said += [problem for receipt in self.receipts for problem in receipt.problems]
+        return "; ".join(said) or None
+
+    @cached_property
+    def rivals(self) -> tuple[Receipt, ...]:
+        """RMAs that claim to be the one RMA of this return: all but those a person attached."""
+        return tuple(receipt for receipt in self.receipts if receipt.id not in self.journal.attached)
+
+    @cached_property
+    def counted(self) -> bool:
+        """Goods were counted, or counting was finished with nothing."""
+        return any(receipt.units or receipt.final for receipt in self.receipts)
+
+    @cached_property
+    def goods(self) -> bool:
+        """At least one unit was counted."""
+        return any(receipt.units for receipt in self.receipts)
+
+    @cached_property
+    def counted_at(self) -> datetime | None:
+        """When the first goods arrived or were counted, as Whiplash dates it, else when we first saw it."""
+        times = [receipt.received_at for receipt in self.timed if receipt.received_at and (receipt.units or receipt.final)]
+        return min(times, default=None)
+
+    @property
+    def open(self) -> bool:
+        return self.state == "open"
+
+    @property
+    def review(self) -> bool:
+        return self.state == "review"
+
+    @property
+    def known_state(self) -> bool:
+        return self.state in STATES
+
+    @cached_property
+    def released(self) -> bool:
+        """Loop surely gave value."""
+        return self.rma is not None and released(self.rma)
+
+    @cached_property
+    def paid(self) -> bool:
+        """Closed and processed. Where Loop does not say, a closed return counts as processed: nearly all are."""
+        return self.state == "closed" and self.rma is not None and (self.released or self.rma.was_processed is None)
+
+    @cached_property
+    def touched_at(self) -> datetime | None:
+        """The last time Loop dates something of this return."""
+        return (self.rma.updated_at or self.rma.created_at) if self.rma is not None else None
+
+    @property
+    def missing(self) -> bool:
+        """Goods are to come to us, and Whiplash has no RMA for them."""
+        return not self.receipts and self.for_us
+
+    @cached_property
+    def corrected(self) -> bool:
+        """We processed it, and what is counted or expected now is not what we processed it on."""
+        sent_on = self.journal.process.evidence if self.journal.process.phase == "confirmed" else None
+        now = self.decision.evidence if sent_on and self.decision is not None else ""
+        return bool(now) and now != sent_on
+
+    @cached_property
+    def drift(self) -> str | None:
+        return drift(self.rma, self.receipts, self.journal) if self.rma is not None else None
+
+    def untouched(self, receipt: Receipt) -> bool:
+        """Nobody at the warehouse has touched it."""
+        return receipt.status in _UNTOUCHED and not receipt.units and not receipt.final and receipt.arrived_at is None
+
+    def ours(self, receipt: Receipt) -> bool:
+        """We sent a create for this return, and this RMA carries exactly our key."""
+        key = f"{self.settings.original_id_prefix}{self.return_id}"
+        return self.create.attempt > 0 and receipt.original_id == key and receipt.id not in self.journal.attached
+
+    # ------------------------------------------------------------------------------------------- what is remembered
+
+    @property
+    def create(self) -> Create:
+        return self.journal.create
+
+    @cached_property
+    def process_in_doubt(self) -> bool:
+        return self.journal.process.phase in ("sending", "accepted")
+
+    @cached_property
+    def process_failed(self) -> bool:
+        return self.journal.process.phase in ("refused", "failed")
+
+    @cached_property
+    def flag_in_doubt(self) -> bool:
+        return self.journal.flag.phase in ("sending", "accepted")
+
+    @cached_property
+    def flagged_by_us(self) -> bool:
+        """A flag of ours was made, or may have been."""
+        return self.journal.flag_evidence is not None or self.journal.flag.phase in ("sending", "accepted", "confirmed", "cleared")
+
+    @cached_property
+    def may_send_process(self) -> bool:
+        """Nothing was sent that may have had an effect, or a person allowed one more; and no value was released yet."""
+        process = self.journal.process
+        return process.phase == "none" and process.sends < self.journal.allowed_sends and not self.released
+
+    @cached_property
+    def flag_refused(self) -> bool:
+        """Loop refused our flag on this very evidence."""
+        flag = self.journal.flag
+        return flag.phase in ("refused", "failed") and self.decision is not None and flag.evidence == self.decision.evidence
+
+    @cached_property
+    def may_process_from_review(self) -> bool:
+        """The shop allows it, the flag is surely ours, and new evidence has cured it."""
+        flag = self.journal.flag
+        ours = flag.phase == "confirmed" and flag.answered
+        allowed = self.settings.allow_process_from_review and self.may_send_process
+        return allowed and ours and self.new_evidence and self.verdict is Verdict.PROCESS
+
+    @property
+    def held(self) -> bool:
+        return self.journal.held_by is not None
+
+    @cached_property
+    def before_start(self) -> bool:
+        """Created before the integration went live: reported, never acted on."""
+        if self.settings.start is None or self.rma is None:
+            return False
+        created = self.rma.created_at or self.journal.first_seen_at
+        return created is not None and created < self.settings.start
+
+    @property
+    def may_act(self) -> bool:
+        return not self.held and not self.before_start
+
+    # ---------------------------------------------------------------------------------------------- create or not
+
+    @cached_property
+    def for_us(self) -> bool:
+        """There is something to ship, and it goes where we are."""
+        if self.rma is None or not self.rma.units:
+            return False
+        if not self.settings.destinations:
+            return True
+        named = {unit.destination_id for unit in self.rma.units if unit.destination_id} or {self.rma.destination_id} - {None}
+        return not named or not named.isdisjoint(self.settings.destinations)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The statuses of its labels, in lower case; words for no label left out."""
+        said = (status.strip().lower() for status in (self.rma.label_statuses if self.rma else ()))
+        return tuple(status for status in said if status and status not in _NO_LABEL and status != "n/a")
+
+    @cached_property
+    def label_rank(self) -> int:
+        return max((_LABEL_RANK.get(status, 0) for status in self.labels), default=0)
+
+    @cached_property
+    def on_its_way(self) -> bool:
+        """A label has reached `Settings.create_on`, or a later status."""
+        return self.label_rank >= _LABEL_RANK[self.settings.create_on]
+
+    @cached_property
+    def label_tells(self) -> bool:
+        """There are labels, all of them with a status that will move on by itself."""
+        return bool(self.labels) and all(status in _LABEL_RANK for status in self.labels)
+
+    @cached_property
+    def created_at(self) -> datetime:
+        """When Loop made it, else when we first saw it, else now."""
+        return (self.rma.created_at if self.rma else None) or self.journal.first_seen_at or self.at
+
+    @cached_property
+    def announced_from(self) -> datetime | None:
+        """From when an RMA is due, without the label saying so; None: never."""
+        if self.label_tells or self.settings.unlabelled_after is None:
+            return None
+        return self.created_at + self.settings.unlabelled_after
+
+    @cached_property
+    def eligible(self) -> bool:
+        return self.on_its_way or (self.announced_from is not None and self.at >= self.announced_from)
+
+    @cached_property
+    def create_bound(self) -> datetime:
+        """From here on, a create in doubt that cannot be found was not made. Strictly after P + D + L."""
+        return (self.create.began_at or self.at) + self.settings.bound + A_BIT
+
+    @cached_property
+    def may_repeat_create(self) -> bool:
+        return self.settings.recreate == "after_bounds" or self.create.attempt < self.create.allowed_attempts
+
+    @cached_property
+    def create_problem(self) -> tuple[str, str]:
+        """The break code of what keeps the create back, and what was said."""
+        said = self.create.problem or ""
+        code, colon, reason = said.partition(": ")
+        return (code, reason) if colon and code in BREAKS else ("MISSING_IN_WMS", said)
+
+    # -------------------------------------------------------------------------------------------------- the matcher
+
+    @cached_property
+    def timed(self) -> tuple[Receipt, ...]:
+        """The receipts; one that Whiplash does not date is dated by when we first saw it counted, or final."""
+        if all(receipt.received_at is not None for receipt in self.receipts):
+            return self.receipts
+        return tuple(self._timed(receipt) for receipt in self.receipts)
+
+    def _timed(self, receipt: Receipt) -> Receipt:
+        seen = self.journal.seen.get(str(receipt.id))
+        if receipt.received_at is not None or seen is None:
+            return receipt
+        first = (seen.final_at if receipt.final else None) or seen.counted_at
+        return receipt if first is None else attrs.evolve(receipt, received_at=first)
+
+    @cached_property
+    def decision(self) -> Decision | None:
+        """The matcher's word; asked only for a return that Loop knows."""
+        if self.rma is None:
+            return None
+        receipts: Sequence[Receipt] = self.timed
+        return self.matcher(self.rma, receipts, policy=self.policy, at=self.at)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        return self.decision.verdict if self.decision is not None else None
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the findings that block; a FLAG without one counts as one of its own."""
+        if self.decision is None:
+            return ()
+        keys = tuple(sorted({finding.key for finding in self.decision.findings if finding.blocking}))
+        return keys or (SYNTHETIC_KEY,)
+
+    @cached_property
+    def new_keys(self) -> tuple[str, ...]:
+        return tuple(key for key in self.keys if key not in self.journal.flagged)
+
+    @cached_property
+    def new_evidence(self) -> bool:
+        """What was counted or expected is surely not what our flag was sent for."""
+        return self.decision is not None and bool(self.decision.evidence) and self.decision.evidence != self.journal.flag_evidence

@@ -1,0 +1,199 @@
+"""A `Journal` as strict JSON. Versioned: a journal of a newer version is refused, never guessed at.
+
+What stands at its default is left out, so that the journal of an ordinary return takes a few hundred bytes. Reading is
+as strict as writing: this JSON is ours alone, so a field of the wrong type means the wrong data, not a new vendor field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from loop_whiplash.errors import LedgerError
+
+from .model import EMPTY, Acknowledged, Act, Create, Journal, Seen
+
+__all__ = ["VERSION", "journal_from_dict", "journal_to_dict"]
+
+VERSION = 1
+
+
+class _Wrong(Exception):
+    """What a reader says of a value; the path is put before it on the way out."""
+
+
+@attrs.frozen
+class _Codec:
+    """How one kind of value is written and read back."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _of(kind: type, name: str) -> _Codec:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise _Wrong(f" is not {name}")
+        return value
+
+    return _Codec(_same, read)
+
+
+def _read_time(value: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Wrong(" is not a time in ISO 8601") from None
+    if time.tzinfo is None:
+        raise _Wrong(" has no time zone")
+    return time.astimezone(UTC)
+
+
+def _optional(codec: _Codec) -> _Codec:
+    return _Codec(
+        lambda value: None if value is None else codec.write(value),
+        lambda value: None if value is None else codec.read(value),
+    )
+
+
+def _at(path: str, codec: _Codec, value: Any) -> Any:
+    try:
+        return codec.read(value)
+    except _Wrong as wrong:
+        raise _Wrong(f"{path}{wrong}") from None
+
+
+def _list(codec: _Codec) -> _Codec:
+    def read(value: Any) -> Any:
+        if type(value) is not list:
+            raise _Wrong(" is not a list")
+        return tuple(_at(f"[{index}]", codec, item) for index, item in enumerate(value))
+
+    return _Codec(lambda value: [codec.write(item) for item in value], read)
+
+
+def _map(codec: _Codec) -> _Codec:
+    def read(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _Wrong(" is not an object")
+        return {key: _at(f".{key}", codec, item) for key, item in value.items()}
+
+    return _Codec(lambda value: {key: codec.write(item) for key, item in value.items()}, read)
+
+
+def _record(cls: type[attrs.AttrsInstance], default: Any, codecs: Mapping[str, _Codec]) -> _Codec:
+    """An attrs class whose fields are all in `codecs`; `default` None: nothing may be left out."""
+
+    def write(value: Any) -> Any:
+        return {
+            name: codec.write(getattr(value, name))
+            for name, codec in codecs.items()
+            if default is None or getattr(value, name) != getattr(default, name)
+        }
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _Wrong(" is not an object")
+        for name in value:
+            if name not in codecs:
+                raise _Wrong(f".{name} is not known")
+        if default is None and len(value) < len(codecs):
+            raise _Wrong(f" lacks {', '.join(sorted(codecs.keys() - value.keys()))}")
+        return cls(**{name: _at(f".{name}", codecs[name], item) for name, item in value.items()})
+
+    return _Codec(write, read)
+
+
+_TEXT = _of(str, "text")
+_WHOLE = _of(int, "a whole number")
+_BOOL = _of(bool, "true or false")
+_TIME = _Codec(lambda value: value.astimezone(UTC).isoformat(), _read_time)
+_MAYBE_TEXT = _optional(_TEXT)
+_MAYBE_TIME = _optional(_TIME)
+_MAYBE_WHOLE = _optional(_WHOLE)
+
+_CREATE = _record(
+    Create,
+    Create(),
+    {
+        "phase": _TEXT,
+        "attempt": _WHOLE,
+        "began_at": _MAYBE_TIME,
+        "looked_at": _MAYBE_TIME,
+        "done_at": _MAYBE_TIME,
+        "verified": _BOOL,
+        "consumer_return_id": _MAYBE_WHOLE,
+        "adopted": _BOOL,
+        "lines": _map(_list(_TEXT)),
+        "tracking": _MAYBE_TEXT,
+        "problem": _MAYBE_TEXT,
+        "problem_at": _MAYBE_TIME,
+        "allowed_attempts": _WHOLE,
+    },
+)
+_ACT = _record(
+    Act,
+    Act(),
+    {
+        "phase": _TEXT,
+        "sends": _WHOLE,
+        "began_at": _MAYBE_TIME,
+        "settled_at": _MAYBE_TIME,
+        "evidence": _MAYBE_TEXT,
+        "reason": _MAYBE_TEXT,
+        "answered": _BOOL,
+    },
+)
+_JOURNAL = _record(
+    Journal,
+    EMPTY,
+    {
+        "first_seen_at": _MAYBE_TIME,
+        "found_by": _MAYBE_TEXT,
+        "receipt_found_by": _MAYBE_TEXT,
+        "create": _CREATE,
+        "process": _ACT,
+        "flag": _ACT,
+        "flagged": _list(_TEXT),
+        "flag_evidence": _MAYBE_TEXT,
+        "allowed_sends": _WHOLE,
+        "held_by": _MAYBE_TEXT,
+        "hold_note": _MAYBE_TEXT,
+        "held_at": _MAYBE_TIME,
+        "attached": _list(_WHOLE),
+        "acknowledged": _map(_record(Acknowledged, None, {"until": _TIME, "by": _TEXT, "note": _TEXT})),
+        "seen": _map(_record(Seen, Seen(), {"counted_at": _MAYBE_TIME, "final_at": _MAYBE_TIME})),
+        "since": _map(_TIME),
+        "failed_at": _MAYBE_TIME,
+        "failure": _MAYBE_TEXT,
+        "shadow": _list(_map(_TEXT)),
+    },
+)
+
+
+def journal_to_dict(journal: Journal) -> dict[str, Any]:
+    """Plain JSON values; the empty journal is ``{"version": 1}``."""
+    return {"version": VERSION, **_JOURNAL.write(journal)}
+
+
+def journal_from_dict(stored: Mapping[str, Any]) -> Journal:
+    """Read a journal back. Raises `LedgerError` that names the path of what is wrong, or says that a newer version wrote it."""
+    if not stored:
+        return EMPTY
+    version = stored.get("version")
+    if type(version) is not int or version < 1:
+        raise LedgerError("a stored journal has no version: this is not a journal of loop-whiplash")
+    if version > VERSION:
+        raise LedgerError(f"a stored journal has version {version}, this library reads up to {VERSION}: a newer loop-whiplash wrote it; upgrade this one")
+    try:
+        journal: Journal = _JOURNAL.read({name: value for name, value in stored.items() if name != "version"})
+    except _Wrong as wrong:
+        raise LedgerError(f"a stored journal cannot be read: ${wrong}") from None
+    return journal
