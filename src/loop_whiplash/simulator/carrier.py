@@ -18,7 +18,10 @@ class Carrier:
         self._loop = loop
 
     def scan(self, ret: SimulatedReturn | int, status: str = "pre_transit", *, parcel: int | None = None) -> None:
-        """The label of one parcel, or of all, moves to a status: ``pre_transit``, ``in_transit``, ``out_for_delivery``, ``delivered``, ``error``, ``failure``."""
+        """The label of one parcel, or of all, moves to a status.
+
+        ``pre_transit``, ``in_transit``, ``out_for_delivery``, ``delivered``, ``error``, ``failure``.
+        """
         if status not in STATUSES:
             raise ValueError(f"no carrier says {status!r}; it may be one of {', '.join(STATUSES)}")
         return_id = ret if isinstance(ret, int) else ret.id

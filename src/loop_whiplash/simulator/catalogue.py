@@ -65,7 +65,10 @@ class OrderLine:
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """One order, as all three systems know it: the shop (`shop_id`), Loop (`loop_id`), Whiplash (`whiplash_id`, None when it shipped elsewhere)."""
+    """One order, as all three systems know it.
+
+    The shop (`shop_id`), Loop (`loop_id`), Whiplash (`whiplash_id`, None when it shipped elsewhere).
+    """
 
     shop_id: int
     loop_id: int

@@ -296,7 +296,10 @@ class Loop:
         self.emit("return.processing.failed", ret, extra={"return_state": ret.state, "message": message, "source": source})
 
     def release(self, ret: Return, *, by: str) -> None:
-        """Pay out: refund, credit and exchange of every line not delivered yet. Out-of-stock exchanges go to review and wait for a later process."""
+        """Pay out.
+
+        Refund, credit and exchange of every line not delivered yet. Out-of-stock exchanges go to review and wait for a later process.
+        """
         now = self._clock.now()
         due = [line for line in ret.live_lines if not line.delivered]
         ready = [line for line in due if not line.out_of_stock]

@@ -131,11 +131,13 @@ class LoopManners:
         failing: share of processings that fail. failed_state: what a return reads after that: ``open`` or ``review``.
         allow_flagged: the shop's setting "Allow flagged returns to process".
         hidden_flags: share of flags after which the state still reads ``open``.
-        process_on_scan: Loop's own automation: process when the carrier says ``in_transit`` or ``delivered``. A shop whose warehouse inspects must switch it off.
+        process_on_scan: Loop's own automation: process when the carrier says ``in_transit`` or ``delivered``. A shop whose warehouse
+            inspects must switch it off.
         label_life: days until a label that was never handed over expires, and its return with it.
         rate_limit: requests a minute for each key. retry_after: seconds put in that header of a 429, or None for no header.
         details_as: ``list`` (as captured) or ``object`` (as documented). success: the body of success, ``true`` or ``"true"``.
-        list_order: ``newest`` or ``oldest`` first. list_ties: rows that share a second with a page's edge are ``skip``-ped or ``repeat``-ed.
+        list_order: ``newest`` or ``oldest`` first. list_ties: rows that share a second with a page's edge are ``skip``-ped or
+            ``repeat``-ed.
         label_touches_return: a carrier scan moves the return's `updated_at`.
         version: value of the header ``x-loop-api-version``. old_401: the older of the two envelopes.
         notes_wrapped: notes as ``{"notes": []}`` instead of a bare array.

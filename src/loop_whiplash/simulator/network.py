@@ -24,7 +24,8 @@ class Fate:
 
     Attributes:
         arrive: seconds until it has its effect; None: it never does. again: seconds until a copy of it arrives too, or None.
-        reply: seconds from arrival until the caller has the answer. error: what the caller gets instead: ``not_sent``, ``reset``, ``cut``, or None.
+        reply: seconds from arrival until the caller has the answer. error: what the caller gets instead: ``not_sent``, ``reset``,
+            ``cut``, or None.
         status: something on the way answers with this, and the system never sees it. retry_after: the header of that answer, or None.
         lie: the caller is shown this body under a 200 instead of the true answer.
     """
@@ -94,7 +95,10 @@ class Network:
         return self
 
     def refuse(self, status: int, share: float = 0.2, *, retry_after: float | None = None) -> Network:
-        """Something on the way answers 429, 500, 502 or 503 without passing the request on. A 5xx may have had its effect: half of these do."""
+        """Something on the way answers 429, 500, 502 or 503 without passing the request on.
+
+        A 5xx may have had its effect: half of these do.
+        """
         self._refuse.append((share, status, retry_after))
         return self
 
@@ -208,7 +212,7 @@ def hear(fate: Fate, reply: Reply | None) -> Reply:
     if fate.error == "not_sent":
         raise NotSent("connection refused")
     if fate.error in ("timeout", "reset"):
-        raise Interrupted("timed out" if fate.error == "timeout" else "connection reset")
+        raise Interrupted("timed out" if fate.error == "timeout" else "connection reset", timed_out=fate.error == "timeout")
     if fate.status is not None:
         headers = {"content-type": "text/html"}
         if fate.retry_after is not None:
@@ -217,7 +221,7 @@ def hear(fate: Fate, reply: Reply | None) -> Reply:
     if fate.lie is not None:
         return Reply(status=200, headers={"content-type": "application/json"}, body=fate.lie)
     if reply is None:
-        raise Interrupted("timed out")
+        raise Interrupted("timed out", timed_out=True)
     if fate.error == "cut":
         raise Interrupted("the reply broke off")
     return reply

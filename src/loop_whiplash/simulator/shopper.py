@@ -108,7 +108,8 @@ class Shopper:
         Args:
             lines: SKUs, one a unit, or how many units of whatever. outcome: ``refund``, ``credit`` or ``exchange``.
             label: Loop buys a label, or one for each of `parcels`; they begin as ``new``.
-            order: the order it is for; else one is placed, with `extra_ordered` SKUs that are not sent back. in_whiplash: Whiplash shipped that order.
+            order: the order it is for; else one is placed, with `extra_ordered` SKUs that are not sent back. in_whiplash: Whiplash
+                shipped that order.
             keep_item: the shopper keeps the goods: no label, nothing ever arrives.
             happy_returns: box-free drop-off: no label, and the outcome is paid 12 hours later, before the warehouse sees anything.
         """

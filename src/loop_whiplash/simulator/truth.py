@@ -13,7 +13,10 @@ __all__ = ["Deed", "Made", "Released", "Truth"]
 
 @attrs.frozen(kw_only=True)
 class Made:
-    """One consumer return that came into being. `return_id`: the Loop return its `original_id` names, or None. `by`: ``api`` or ``warehouse``."""
+    """One consumer return that came into being.
+
+    `return_id`: the Loop return its `original_id` names, or None. `by`: ``api`` or ``warehouse``.
+    """
 
     consumer_return_id: int
     return_id: int | None
@@ -34,7 +37,9 @@ class Released:
 
 @attrs.frozen(kw_only=True)
 class Deed:
-    """One action on a return. `what`: ``process``, ``flag``, ``clear``, ``cancel``, ``close``, ``remove``, ``edit``, ``note``. `accepted`: Loop took it.
+    """One action on a return.
+
+    `what`: ``process``, ``flag``, ``clear``, ``cancel``, ``close``, ``remove``, ``edit``, ``note``. `accepted`: Loop took it.
 
     `state` and `flagged` are those of the return just before.
     """

@@ -56,7 +56,8 @@ class Warehouse:
 
         Counts, of all that was announced and not counted yet: all but `short` units, of which `damaged` damaged; units of `extra` SKUs
         that were not announced; and for each pair of `substitute` one unit of the second SKU instead of one of the first. `parcel`:
-        only the units of this label. `half`: only the first half, and not completed. `complete`: finish (status 300); by default unless `half`.
+        only the units of this label. `half`: only the first half, and not completed. `complete`: finish (status 300); by default
+            unless `half`.
         Without a consumer return to count against, an unexpected one is made.
         """
         notice = ret if isinstance(ret, Notice) else next(iter(self.rmas(ret)), None)

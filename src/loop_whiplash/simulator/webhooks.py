@@ -29,7 +29,10 @@ LOOP_GIVES_UP = (400, 401, 403, 404, 405)
 
 @attrs.frozen(kw_only=True)
 class Message:
-    """One webhook on its way. `system`: ``loop`` or ``whiplash``. `headers` hold the signature. `attempt` counts from 1. `topic`: for people who read logs."""
+    """One webhook on its way.
+
+    `system`: ``loop`` or ``whiplash``. `headers` hold the signature. `attempt` counts from 1. `topic`: for people who read logs.
+    """
 
     system: str
     topic: str
@@ -128,7 +131,8 @@ class Outbox:
         """Deliver all that is due now, and give each attempt.
 
         `receiver` is an integration (anything with `handle_loop` and `handle_whiplash`), a function of a `Message`, or the
-        addresses to POST to, ``{"loop": "http://127.0.0.1:8000/loop", "whiplash": …}``. What a handler gives is a status, or has one as `.status`.
+        addresses to POST to, ``{"loop": "http://127.0.0.1:8000/loop", "whiplash": …}``. What a handler gives is a status, or has one
+            as `.status`.
         """
         deliveries: list[Delivery] = []
         while (message := self.take()) is not None:

@@ -105,12 +105,14 @@ class WhiplashManners:
     """How this Whiplash behaves.
 
     Attributes:
-        tokens: bearer tokens that are let in (OAuth adds its own). client_id, client_secret: of the OAuth application. refresh_token: the current one.
+        tokens: bearer tokens that are let in (OAuth adds its own). client_id, client_secret: of the OAuth application. refresh_token:
+            the current one.
         token_life: seconds an OAuth token lives. rotate_refresh: a refresh token works once and the answer holds the next.
         webhook_secret: what webhooks are signed with (client secret or API key).
         refuse_duplicates: answer 409 to a create whose `original_id` exists.
         lag: seconds by which search runs behind, least and most, drawn anew for each change.
-        originated_type: what an originator of a consumer return says it belongs to: ``Shipnotice`` (published) or ``ConsumerReturn`` (documented).
+        originated_type: what an originator of a consumer return says it belongs to: ``Shipnotice`` (published) or ``ConsumerReturn``
+            (documented).
         tied: originators carry `originated_id`.
         rate_limit: requests a second. retry_after: seconds put in that header of a 429, or None.
         nested: consumer returns hold the whole order, customer and warehouse. error_key: ``message``, ``error`` or ``errors``.

@@ -26,8 +26,20 @@ __all__ = ["WhiplashApi"]
 T = TypeVar("T")
 LARGEST_PAGE = 250
 UPDATABLE = (
-    "sender eta tracking carrier shipping_method_text shipping_label_url total_boxes requires_label ship_3rdparty_cost reference notes_by_customer"
+    "sender eta tracking carrier shipping_method_text shipping_label_url total_boxes requires_label ship_3rdparty_cost reference "
+    "notes_by_customer"
 ).split()
+USER = {
+    "id": 71,
+    "email": "warehouse@shop.example",
+    "first_name": "Test",
+    "last_name": "User",
+    "role": "customer",
+    "locale": "en",
+    "partner_id": 1,
+    "warehouse_id": 1,
+    "current_sign_in_expires_at": None,
+}
 
 
 class Trouble(Exception):
@@ -163,7 +175,7 @@ class WhiplashApi:
                 return 200, self._originators(params, headers)
             case "GET", ["me"]:
                 customers = [self._whiplash.customer_id]
-                return 200, {"id": 71, "email": "warehouse@shop.example", "first_name": "Test", "last_name": "User", "role": "customer", "locale": "en", "partner_id": 1, "warehouse_id": 1, "customer_ids": customers, "current_sign_in_expires_at": None}  # fmt: skip
+                return 200, USER | {"customer_ids": customers}
             case _, ["notification_events" | "notification_subscriptions", *_]:
                 return self._notifications(method, parts, body)
             case "POST", ["simulate", "consumer_returns", "create"]:
@@ -378,7 +390,22 @@ class WhiplashApi:
             for line in notice.lines:
                 if line.item.id == item.id and line.counted:
                     balance += line.counted
-                    rows.append({"id": line.id, "item_id": item.id, "order_id": notice.order_id, "shipnotice_id": notice.id, "user_id": None, "rule_id": None, "description": "Received", "quantity": balance, "change": line.counted, "created_at": stamp(notice.updated_at), "updated_at": stamp(notice.updated_at), "shipnotice_item_id": line.id})  # fmt: skip
+                    rows.append(
+                        {
+                            "id": line.id,
+                            "item_id": item.id,
+                            "order_id": notice.order_id,
+                            "shipnotice_id": notice.id,
+                            "user_id": None,
+                            "rule_id": None,
+                            "description": "Received",
+                            "quantity": balance,
+                            "change": line.counted,
+                            "created_at": stamp(notice.updated_at),
+                            "updated_at": stamp(notice.updated_at),
+                            "shipnotice_item_id": line.id,
+                        }
+                    )
         return rows
 
     def _originators(self, params: Mapping[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
@@ -459,7 +486,17 @@ def _event(number: int) -> dict[str, object]:
     began = stamp(datetime(2020, 1, 1, tzinfo=UTC))
     human = name.replace("_", " ").replace(".", " ").title()
     kind = {"consumer_return": "ConsumerReturn", "item": "Item", "order": "Order"}[name.split(".")[0]]
-    return {"id": number, "name": name, "humanized_name": human, "resource_type": kind, "resource_message": None, "requires_subscription": True, "description": human, "created_at": began, "updated_at": began}  # fmt: skip
+    return {
+        "id": number,
+        "name": name,
+        "humanized_name": human,
+        "resource_type": kind,
+        "resource_message": None,
+        "requires_subscription": True,
+        "description": human,
+        "created_at": began,
+        "updated_at": began,
+    }
 
 
 def _item_view(item: Item) -> dict[str, Any]:

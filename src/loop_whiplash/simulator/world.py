@@ -38,7 +38,8 @@ class World:
     ('open', ['pre_transit'])
 
     Attributes:
-        clock: virtual time. catalogue, shopper, carrier, warehouse, people: who does what. loop, whiplash: both systems, with their `manners`.
+        clock: virtual time. catalogue, shopper, carrier, warehouse, people: who does what. loop, whiplash: both systems, with their
+            `manners`.
         network: faults on the way. outbox: webhooks waiting to be delivered. truth: what really happened.
         api_key, token, loop_secret, whiplash_secret, customer_id: what a client of this world must be given.
     """
@@ -133,7 +134,7 @@ class World:
                 self.clock.at(began + timedelta(seconds=fate.arrive), lambda: _forget(self.answer(system, request)))
         if fate.error == "timeout" or (fate.arrive is not None and fate.arrive + fate.reply > timeout):
             self.clock.advance_to(began + timedelta(seconds=timeout))
-            raise Interrupted("timed out")
+            raise Interrupted("timed out", timed_out=True)
         self.clock.advance_to(self.clock.now() + timedelta(seconds=fate.reply))
         return hear(fate, reply)
 
