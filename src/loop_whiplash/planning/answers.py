@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from loop_whiplash.matching.decision import Decision
 from loop_whiplash.returns.model import Receipt
 
-from .breaks import make_break
+from .breaks import open_break
 from .model import Action, Break, CreateRma, DeleteRma, Flag, Plan, Process, UpdateRma
 from .settings import Settings
 from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation
@@ -51,9 +51,9 @@ def _day(time: datetime) -> str:
 
 
 def _break(s: Situation, code: str, *, since: datetime | None, reason: str, heals: bool = False, next_step: str | None = None) -> Break:
-    return make_break(
+    return open_break(
         code,
-        since=since or s.journal.since.get(code) or s.at,
+        since=since,
         return_id=s.return_id,
         rma=s.rma,
         receipts=s.receipts,

@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
 
 import attrs
 
-from loop_whiplash.errors import LedgerError
 from loop_whiplash.returns.model import Receipt, Rma
 
-from .model import Acknowledged, Break, Journal
+from .model import Break, Journal
 
-__all__ = ["BREAKS", "BreakKind", "break_from_dict", "break_to_dict", "make_break", "missed_webhook", "worth"]
+__all__ = ["BREAKS", "BreakKind", "missed_webhook", "open_break", "worth"]
 
 
 @attrs.frozen(kw_only=True)
@@ -219,26 +217,23 @@ def whiplash_word(receipts: tuple[Receipt, ...]) -> str:
     return "; ".join(words)
 
 
-def make_break(
+def open_break(
     code: str,
     *,
-    since: datetime | None,
+    at: datetime,
     return_id: int | None = None,
     rma: Rma | None = None,
     receipts: tuple[Receipt, ...] = (),
     journal: Journal | None = None,
-    at: datetime | None = None,
-    consumer_return_id: int | None = None,
-    tracking: str | None = None,
-    loop_says: str | None = None,
-    whiplash_says: str | None = None,
+    since: datetime | None = None,
     reason: str = "",
     next_step: str | None = None,
     heals: bool | None = None,
 ) -> Break:
     """A break of this code: owner, next step and money by the table, each side's word from what is given.
 
-    `since` is the event it dates from, UTC. With a journal and `at`, a person's word on it is marked while it is in force.
+    `since` is the event it dates from, UTC; where there is none it is when the journal first saw it, else `at`. A
+    person's word on it is marked while it is in force at `at`.
     """
     kind = BREAKS[code]
     word = journal.acknowledged.get(code) if journal is not None else None
@@ -246,23 +241,23 @@ def make_break(
     return Break(
         code=code,
         return_id=return_id if return_id is not None or rma is None else rma.return_id,
-        consumer_return_id=consumer_return_id if consumer_return_id is not None or first is None else first.id,
-        since=since,
+        consumer_return_id=first.id if first is not None else None,
+        since=since or (journal.since.get(code) if journal is not None else None) or at,
         money=worth(rma) if kind.at_risk else None,
         currency=rma.currency if rma is not None and kind.at_risk else None,
         owner=kind.owner,
         next_step=kind.next_step if next_step is None else next_step,
-        loop_says=loop_word(rma) if loop_says is None else loop_says,
-        whiplash_says=whiplash_word(receipts) if whiplash_says is None else whiplash_says,
+        loop_says=loop_word(rma),
+        whiplash_says=whiplash_word(receipts),
         reason=reason or kind.meaning,
         heals=kind.heals if heals is None else heals,
         order_name=rma.order_name if rma is not None else None,
-        tracking=tracking or (rma.tracking if rma is not None else None) or (first.tracking if first is not None else None),
-        acknowledged=word if word is not None and at is not None and word.until > at else None,
+        tracking=(rma.tracking if rma is not None else None) or (first.tracking if first is not None else None),
+        acknowledged=word if word is not None and word.until > at else None,
     )
 
 
-def missed_webhook(return_id: int, journal: Journal, *, rma: Rma | None = None, receipts: tuple[Receipt, ...] = ()) -> Break | None:
+def missed_webhook(return_id: int, journal: Journal, *, at: datetime, rma: Rma | None = None, receipts: tuple[Receipt, ...] = ()) -> Break | None:
     """`WEBHOOK_MISSED` where the sweep found the return or its receipt first; None where webhooks told of both.
 
     It never stands among a plan's breaks: it has healed by the time it is known, and is only counted.
@@ -271,28 +266,4 @@ def missed_webhook(return_id: int, journal: Journal, *, rma: Rma | None = None, 
     if not found:
         return None
     reason = f"The sweep found {' and '.join(found)}; no webhook had told."
-    return make_break("WEBHOOK_MISSED", since=journal.first_seen_at, return_id=return_id, rma=rma, receipts=receipts, reason=reason)
-
-
-def break_to_dict(found: Break) -> dict[str, Any]:
-    """Plain JSON values: times in ISO 8601, money as text."""
-    plain = {field.name: getattr(found, field.name) for field in attrs.fields(Break)}
-    plain["since"] = found.since.isoformat() if found.since else None
-    plain["money"] = str(found.money) if found.money is not None else None
-    word = found.acknowledged
-    plain["acknowledged"] = {"until": word.until.isoformat(), "by": word.by, "note": word.note} if word else None
-    return plain
-
-
-def break_from_dict(stored: Mapping[str, Any]) -> Break:
-    """Read back what `break_to_dict` wrote. Raises `LedgerError` for anything else."""
-    known = {field.name for field in attrs.fields(Break)}
-    try:
-        plain = {name: value for name, value in stored.items() if name in known}
-        plain["since"] = datetime.fromisoformat(plain["since"]) if plain.get("since") else None
-        plain["money"] = Decimal(plain["money"]) if plain.get("money") is not None else None
-        word = plain.get("acknowledged")
-        plain["acknowledged"] = Acknowledged(until=datetime.fromisoformat(word["until"]), by=word["by"], note=word["note"]) if word else None
-        return Break(**plain)
-    except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError) as wrong:
-        raise LedgerError(f"a stored break cannot be read: {type(wrong).__name__}") from None
+    return open_break("WEBHOOK_MISSED", at=at, since=journal.first_seen_at, return_id=return_id, rma=rma, receipts=receipts, reason=reason)
