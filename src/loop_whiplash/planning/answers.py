@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from loop_whiplash.matching.decision import Decision
+from loop_whiplash.matching.decision import Decision, Verdict
 from loop_whiplash.returns.model import Receipt
 
-from .breaks import open_break
+from .breaks import BREAKS, open_break
 from .model import Action, Break, CreateRma, DeleteRma, Flag, Plan, Process, UpdateRma
 from .settings import Settings
 from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation
@@ -19,6 +19,8 @@ __all__ = ["NOTE_LENGTH", "note_text"]
 FIRST_LOOK = timedelta(minutes=15)
 #: A return that is over for Loop is looked at less and less often, up to this.
 LONGEST_LOOK = timedelta(days=7)
+#: A short receipt is given at most this long by the default policy before it is flagged.
+LONGEST_GRACE = timedelta(days=14)
 #: Loop's notes hold fewer than 255 characters, else 422.
 NOTE_LENGTH = 250
 
@@ -44,7 +46,7 @@ def _first(s: Situation, *times: datetime | None) -> datetime:
 
 
 def _day(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"
+    return f"{time.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
 
 
 # --------------------------------------------------------------------------------------------------- what is wrong
@@ -95,18 +97,20 @@ def _failed(s: Situation) -> Break:
 # ----------------------------------------------------------------------------------------------------- the shapes
 
 
-def _asked(s: Situation) -> Decision | None:
-    """The matcher's word, where some row has asked for it."""
-    decision: Decision | None = s.__dict__.get("decision")
-    return decision
-
-
 def _over(s: Situation, reason: str) -> Plan:
-    return Plan(reasons=(reason,), decision=_asked(s))
+    return Plan(reasons=(reason, *_why_not(s)), row=s.row, rule=s.rule, decision=s.asked)
 
 
 def _later(s: Situation, reason: str, next_check_at: datetime, *breaks: Break, action: Action | None = None) -> Plan:
-    return Plan(action=action, breaks=breaks, next_check_at=next_check_at, reasons=(reason, *_why_not(s)), decision=_asked(s))
+    return Plan(
+        action=action,
+        breaks=breaks,
+        next_check_at=next_check_at,
+        reasons=(reason, *_why_not(s)),
+        row=s.row,
+        rule=s.rule,
+        decision=s.asked,
+    )
 
 
 def _living(s: Situation, reason: str, *breaks: Break, until: datetime | None = None, action: Action | None = None) -> Plan:
@@ -197,7 +201,8 @@ def process_in_doubt(s: Situation) -> Plan:
 
 
 def orphan_of_nobody(s: Situation) -> Plan:
-    since = min((receipt.created_at for receipt in s.receipts if receipt.created_at), default=None) if s.goods else None
+    made = min((receipt.created_at for receipt in s.receipts if receipt.created_at), default=None)
+    since = s.journal.since.get("ORPHAN_IN_WMS") or made
     found = _break(s, "ORPHAN_IN_WMS", since=since, reason="Whiplash has an RMA for a return that Loop does not know.")
     return _later(s, "Loop, asked by id, knows no such return.", _seldom(s, found.since), found)
 
@@ -300,7 +305,7 @@ def rma_gone(s: Situation) -> Plan:
 
 
 def before_start_never_announced(s: Situation) -> Plan:
-    return Plan(reasons=_why_not(s))
+    return _over(s, "No RMA was made for it.")
 
 
 def before_start_counted(s: Situation) -> Plan:
@@ -338,10 +343,16 @@ def held(s: Situation) -> Plan:
 
 def create(s: Situation) -> Plan:
     reason = "A label says that it is on its way." if s.on_its_way else "No label will say that it is on its way; it is announced all the same."
-    if not s.create.problem:
-        return _living(s, reason, until=s.at + s.settings.bound + A_BIT, action=CreateRma())
-    code, said = s.create_problem
-    return _living(s, reason, _break(s, code, since=s.create.problem_at, reason=said, heals=True), action=CreateRma())
+    until = s.at + s.settings.bound + A_BIT
+    if s.create.problem:
+        code, said = s.create_problem
+        found = _break(s, code, since=s.create.problem_at, reason=said, heals=BREAKS[code].heals)
+        return _living(s, reason, found, until=until, action=CreateRma())
+    if s.at < s.eligible_since + s.settings.confirm_by:
+        return _living(s, reason, until=until, action=CreateRma())
+    overdue = f"An RMA has been due since {_day(s.eligible_since)}, and there is none yet."
+    found = _break(s, "MISSING_IN_WMS", since=s.eligible_since, reason=overdue, heals=True)
+    return _living(s, reason, found, until=until, action=CreateRma())
 
 
 # ---------------------------------------------------------------------------------------------------------- row 12
@@ -350,7 +361,8 @@ def create(s: Situation) -> Plan:
 def under_way(s: Situation) -> Plan:
     breaks = [*_late_parcel(s), *_late_money(s)]
     if s.drift:
-        breaks.append(_break(s, "ITEMS_DRIFT", since=None, reason=s.drift))
+        since = s.journal.since.get("ITEMS_DRIFT") or s.touched_at
+        breaks.append(_break(s, "ITEMS_DRIFT", since=since, reason=s.drift))
     update = _label_update(s) if s.may_act else None
     if update is not None:
         return _living(s, "Loop issued another label.", *breaks, action=update)
@@ -431,7 +443,7 @@ def process_from_review(s: Situation) -> Plan:
 def in_review(s: Situation) -> Plan:
     if not s.flagged_by_us:
         return _living(s, "In review, and not by us; a person's turn.")
-    cured = s.verdict is not None and s.verdict.value == "PROCESS"
+    cured = s.verdict is Verdict.PROCESS
     word = "what we flagged is cured by now; processing it from review is" if cured else "it is"
     return _living(s, f"In review after our flag; {word} a person's turn.")
 
@@ -476,7 +488,7 @@ def _not_actioned(s: Situation, reason: str) -> Break:
 def flag(s: Situation) -> Plan:
     assert s.decision is not None
     action = Flag(evidence=s.decision.evidence, keys=s.keys, note=note_text(s.settings, s.decision) if s.settings.notes else "")
-    return _living(s, f"Flag: {_headline(s.decision)}", until=s.at + FIRST_LOOK, action=action)
+    return _send(s, f"Flag: {_headline(s.decision)}", action, LONGEST_GRACE + s.settings.confirm_by)
 
 
 def _headline(decision: Decision) -> str:
@@ -487,8 +499,7 @@ def _headline(decision: Decision) -> str:
 def note_text(settings: Settings, decision: Decision) -> str:
     """The note that goes before a flag: our marker, which evidence, what is wrong; at most `NOTE_LENGTH` characters."""
     evidence = f" {decision.evidence[:8]}" if decision.evidence else ""
-    said = getattr(decision, "note", None)
-    text = f"{settings.note_prefix}{evidence}: {said() if said else _headline(decision)}"
+    text = decision.note(prefix=f"{settings.note_prefix}{evidence}: ")
     return text if len(text) <= NOTE_LENGTH else text[: NOTE_LENGTH - 1] + "…"
 
 
@@ -517,7 +528,16 @@ def process(s: Situation) -> Plan:
 
 def _send_process(s: Situation, reason: str) -> Plan:
     assert s.decision is not None
-    return _living(s, reason, until=s.at + FIRST_LOOK, action=Process(evidence=s.decision.evidence))
+    return _send(s, reason, Process(evidence=s.decision.evidence), s.settings.confirm_by)
+
+
+def _send(s: Situation, reason: str, action: Process | Flag, within: timedelta) -> Plan:
+    """Act; and say so where the goods have been there for long, so that what can never be sent does not stay unseen."""
+    until = s.at + FIRST_LOOK
+    if s.last_counted_at is None or s.at < s.last_counted_at + within:
+        return _living(s, reason, until=until, action=action)
+    overdue = f"Counted by {_day(s.last_counted_at)}, and not acted on yet."
+    return _living(s, reason, _break(s, "RECEIVED_NOT_ACTIONED", since=s.counted_at, reason=overdue, heals=True), until=until, action=action)
 
 
 def nothing_to_do(s: Situation) -> Plan:

@@ -172,28 +172,27 @@ _TAKERS: Mapping[str, Callable[[Journal, datetime, Mapping[str, Any]], Journal]]
 
 def learn(journal: Journal, observation: Observation, *, at: datetime, settings: Settings | None = None) -> Journal:
     """What one observation settles and what it shows for the first time: effects seen, an RMA found, first-seen times."""
+    settings = _DEFAULTS if settings is None else settings
     journal = settle(journal, observation, at=at, settings=settings)
     changes: dict[str, Any] = {}
     if journal.first_seen_at is None:
         changes["first_seen_at"] = at
     if observation.whiplash_read:
+        changes["create"] = _settled_create(journal.create, journal, observation.receipts, at, settings)
         changes["seen"] = _seen(journal.seen, observation.receipts, at)
     changes["since"] = _since(journal, observation, at)
     return attrs.evolve(journal, **{name: value for name, value in changes.items() if value != getattr(journal, name)})
 
 
 def settle(journal: Journal, observation: Observation, *, at: datetime, settings: Settings | None = None) -> Journal:
-    """The part of `learn` that `plan` rests on: what became of create, process and flag. The same journal when nothing changed."""
-    settings = settings or _DEFAULTS
-    process, flag, create = journal.process, journal.flag, journal.create
-    if observation.loop_read and observation.rma is not None:
-        process = _settled_process(process, observation.rma, at, settings)
-        flag = _settled_flag(flag, observation.rma, at)
-    if observation.whiplash_read:
-        create = _settled_create(create, journal, observation.receipts, at, settings)
-    if process is journal.process and flag is journal.flag and create is journal.create:
+    """The part of `learn` that `plan` itself rests on: what became of process and flag. The same journal when nothing changed."""
+    if observation.rma is None or not observation.loop_read or journal.process.phase == journal.flag.phase == "none":
         return journal
-    return attrs.evolve(journal, process=process, flag=flag, create=create)
+    process = _settled_process(journal.process, observation.rma, at, _DEFAULTS if settings is None else settings)
+    flag = _settled_flag(journal.flag, observation.rma, at)
+    if process is journal.process and flag is journal.flag:
+        return journal
+    return attrs.evolve(journal, process=process, flag=flag)
 
 
 _DEFAULTS = Settings()

@@ -64,7 +64,7 @@ TABLE: tuple[Row, ...] = (
     Row(11, "eligible, no RMA", lambda s: not s.receipts and s.state in _LIVING, answers.create),
     Row(12, "RMA, nothing counted", lambda s: bool(s.receipts) and not s.counted, answers.under_way),
     Row(13, "verdict WAIT", lambda s: bool(s.receipts) and s.verdict is Verdict.WAIT, answers.wait),
-    Row(13, "receipt not readable whole", lambda s: s.verdict is Verdict.PROCESS and bool(s.unreadable), answers.unreadable_receipt),
+    Row(13, "receipt not readable whole", lambda s: bool(s.receipts) and s.verdict is Verdict.PROCESS and bool(s.unreadable), answers.unreadable_receipt),
     Row(14, "process refused or failed", lambda s: s.process_failed, answers.processing_failed),
     Row(15, "review after our flag, cured", lambda s: s.review and s.may_process_from_review, answers.process_from_review),
     Row(15, "review", lambda s: s.review, answers.in_review),
@@ -102,5 +102,6 @@ def plan(
     situation = Situation(observation, journal, policy=policy, settings=settings, at=at, matcher=matcher)
     for row in TABLE:
         if row.when(situation):
-            return attrs.evolve(row.then(situation), row=row.number, rule=row.name)
+            situation.row, situation.rule = row.number, row.name
+            return row.then(situation)
     raise AssertionError("the last row always holds")

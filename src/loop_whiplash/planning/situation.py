@@ -5,10 +5,9 @@ A `Situation` reads; it decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -49,8 +48,36 @@ NEVER_SCANNED_AFTER = timedelta(days=30)
 A_BIT = timedelta(seconds=1)
 
 
+T = TypeVar("T")
+
+
+class fact(Generic[T]):
+    """A property that is computed once, when it is first asked for. (Before Python 3.12 `functools.cached_property` takes a lock.)"""
+
+    def __init__(self, ask: Callable[[Any], T]) -> None:
+        self._ask = ask
+        self._name = ask.__name__
+        self.__doc__ = ask.__doc__
+
+    @overload
+    def __get__(self, situation: None, owner: type | None = None) -> fact[T]: ...
+    @overload
+    def __get__(self, situation: object, owner: type | None = None) -> T: ...
+    def __get__(self, situation: object | None, owner: type | None = None) -> T | fact[T]:
+        if situation is None:
+            return self
+        answer = situation.__dict__[self._name] = self._ask(situation)
+        return answer
+
+
 class Situation:
-    """The facts about one return at `at`. Everything is derived from what it is made of."""
+    """The facts about one return at `at`. Everything is derived from what it is made of.
+
+    `row` and `rule` are the number and the name of the row of the table that speaks.
+    """
+
+    row: int = 0
+    rule: str = ""
 
     def __init__(
         self, observation: Observation, journal: Journal, *, policy: Policy, settings: Settings, at: datetime, matcher: Matcher
@@ -68,37 +95,46 @@ class Situation:
 
     # ------------------------------------------------------------------------------------------ what was observed
 
-    @cached_property
+    @fact
     def unread(self) -> bool:
         return not (self.observation.loop_read and self.observation.whiplash_read)
 
-    @cached_property
+    @fact
     def unreadable(self) -> str | None:
         """What of this return is not of a shape that can be read."""
         said = [problem for problem in self.observation.problems if problem.startswith("UNREADABLE")]
         said += [problem for receipt in self.receipts for problem in receipt.problems]
         return "; ".join(said) or None
 
-    @cached_property
+    @fact
     def rivals(self) -> tuple[Receipt, ...]:
         """RMAs that claim to be the one RMA of this return: all but those a person attached."""
         return tuple(receipt for receipt in self.receipts if receipt.id not in self.journal.attached)
 
-    @cached_property
+    @fact
     def counted(self) -> bool:
         """Goods were counted, or counting was finished with nothing."""
         return any(receipt.units or receipt.final for receipt in self.receipts)
 
-    @cached_property
+    @fact
     def goods(self) -> bool:
         """At least one unit was counted."""
         return any(receipt.units for receipt in self.receipts)
 
-    @cached_property
+    @fact
     def counted_at(self) -> datetime | None:
-        """When the first goods arrived or were counted, as Whiplash dates it, else when we first saw it."""
-        times = [receipt.received_at for receipt in self.timed if receipt.received_at and (receipt.units or receipt.final)]
-        return min(times, default=None)
+        """When the first goods were counted, as Whiplash dates it, else when we first saw it."""
+        return min(self._counts, default=None)
+
+    @fact
+    def last_counted_at(self) -> datetime | None:
+        """When the last goods were counted; where we saw it later than Whiplash dates it, when we first saw it final."""
+        seen = (self.journal.seen.get(str(receipt.id)) for receipt in self.receipts)
+        return max((*self._counts, *(known.final_at for known in seen if known is not None and known.final_at)), default=None)
+
+    @fact
+    def _counts(self) -> list[datetime]:
+        return [receipt.received_at for receipt in self.timed if receipt.received_at and (receipt.units or receipt.final)]
 
     @property
     def open(self) -> bool:
@@ -112,17 +148,17 @@ class Situation:
     def known_state(self) -> bool:
         return self.state in STATES
 
-    @cached_property
+    @fact
     def released(self) -> bool:
         """Loop surely gave value."""
         return self.rma is not None and released(self.rma)
 
-    @cached_property
+    @fact
     def paid(self) -> bool:
         """Closed and processed. Where Loop does not say, a closed return counts as processed: nearly all are."""
         return self.state == "closed" and self.rma is not None and (self.released or self.rma.was_processed is None)
 
-    @cached_property
+    @fact
     def touched_at(self) -> datetime | None:
         """The last time Loop dates something of this return."""
         return (self.rma.updated_at or self.rma.created_at) if self.rma is not None else None
@@ -132,14 +168,14 @@ class Situation:
         """Goods are to come to us, and Whiplash has no RMA for them."""
         return not self.receipts and self.for_us
 
-    @cached_property
+    @fact
     def corrected(self) -> bool:
         """We processed it, and what is counted or expected now is not what we processed it on."""
         sent_on = self.journal.process.evidence if self.journal.process.phase == "confirmed" else None
         now = self.decision.evidence if sent_on and self.decision is not None else ""
         return bool(now) and now != sent_on
 
-    @cached_property
+    @fact
     def drift(self) -> str | None:
         return drift(self.rma, self.receipts, self.journal) if self.rma is not None else None
 
@@ -158,36 +194,36 @@ class Situation:
     def create(self) -> Create:
         return self.journal.create
 
-    @cached_property
+    @fact
     def process_in_doubt(self) -> bool:
         return self.journal.process.phase in ("sending", "accepted")
 
-    @cached_property
+    @fact
     def process_failed(self) -> bool:
         return self.journal.process.phase in ("refused", "failed")
 
-    @cached_property
+    @fact
     def flag_in_doubt(self) -> bool:
         return self.journal.flag.phase in ("sending", "accepted")
 
-    @cached_property
+    @fact
     def flagged_by_us(self) -> bool:
         """A flag of ours was made, or may have been."""
         return self.journal.flag_evidence is not None or self.journal.flag.phase in ("sending", "accepted", "confirmed", "cleared")
 
-    @cached_property
+    @fact
     def may_send_process(self) -> bool:
         """Nothing was sent that may have had an effect, or a person allowed one more; and no value was released yet."""
         process = self.journal.process
         return process.phase == "none" and process.sends < self.journal.allowed_sends and not self.released
 
-    @cached_property
+    @fact
     def flag_refused(self) -> bool:
         """Loop refused our flag on this very evidence."""
         flag = self.journal.flag
         return flag.phase in ("refused", "failed") and self.decision is not None and flag.evidence == self.decision.evidence
 
-    @cached_property
+    @fact
     def may_process_from_review(self) -> bool:
         """The shop allows it, the flag is surely ours, and new evidence has cured it."""
         flag = self.journal.flag
@@ -199,7 +235,7 @@ class Situation:
     def held(self) -> bool:
         return self.journal.held_by is not None
 
-    @cached_property
+    @fact
     def before_start(self) -> bool:
         """Created before the integration went live: reported, never acted on."""
         if self.settings.start is None or self.rma is None:
@@ -213,7 +249,7 @@ class Situation:
 
     # ---------------------------------------------------------------------------------------------- create or not
 
-    @cached_property
+    @fact
     def for_us(self) -> bool:
         """There is something to ship, and it goes where we are."""
         if self.rma is None or not self.rma.units:
@@ -223,52 +259,58 @@ class Situation:
         named = {unit.destination_id for unit in self.rma.units if unit.destination_id} or {self.rma.destination_id} - {None}
         return not named or not named.isdisjoint(self.settings.destinations)
 
-    @cached_property
+    @fact
     def labels(self) -> tuple[str, ...]:
         """The statuses of its labels, in lower case; words for no label left out."""
         said = (status.strip().lower() for status in (self.rma.label_statuses if self.rma else ()))
         return tuple(status for status in said if status and status not in _NO_LABEL and status != "n/a")
 
-    @cached_property
+    @fact
     def label_rank(self) -> int:
         return max((_LABEL_RANK.get(status, 0) for status in self.labels), default=0)
 
-    @cached_property
+    @fact
     def on_its_way(self) -> bool:
         """A label has reached `Settings.create_on`, or a later status."""
         return self.label_rank >= _LABEL_RANK[self.settings.create_on]
 
-    @cached_property
+    @fact
     def label_tells(self) -> bool:
         """There are labels, all of them with a status that will move on by itself."""
         return bool(self.labels) and all(status in _LABEL_RANK for status in self.labels)
 
-    @cached_property
+    @fact
     def created_at(self) -> datetime:
         """When Loop made it, else when we first saw it, else now."""
         return (self.rma.created_at if self.rma else None) or self.journal.first_seen_at or self.at
 
-    @cached_property
+    @fact
     def announced_from(self) -> datetime | None:
         """From when an RMA is due, without the label saying so; None: never."""
         if self.label_tells or self.settings.unlabelled_after is None:
             return None
         return self.created_at + self.settings.unlabelled_after
 
-    @cached_property
+    @fact
     def eligible(self) -> bool:
         return self.on_its_way or (self.announced_from is not None and self.at >= self.announced_from)
 
-    @cached_property
+    @fact
+    def eligible_since(self) -> datetime:
+        """When we could first have known that an RMA is due."""
+        label = self.rma.label_updated_at if self.rma is not None and self.on_its_way else self.announced_from
+        return max(time for time in (self.created_at, self.journal.first_seen_at, label) if time is not None)
+
+    @fact
     def create_bound(self) -> datetime:
         """From here on, a create in doubt that cannot be found was not made. Strictly after P + D + L."""
         return (self.create.began_at or self.at) + self.settings.bound + A_BIT
 
-    @cached_property
+    @fact
     def may_repeat_create(self) -> bool:
         return self.settings.recreate == "after_bounds" or self.create.attempt < self.create.allowed_attempts
 
-    @cached_property
+    @fact
     def create_problem(self) -> tuple[str, str]:
         """The break code of what keeps the create back, and what was said."""
         said = self.create.problem or ""
@@ -277,7 +319,7 @@ class Situation:
 
     # -------------------------------------------------------------------------------------------------- the matcher
 
-    @cached_property
+    @fact
     def timed(self) -> tuple[Receipt, ...]:
         """The receipts; one that Whiplash does not date is dated by when we first saw it counted, or final."""
         if all(receipt.received_at is not None for receipt in self.receipts):
@@ -291,7 +333,7 @@ class Situation:
         first = (seen.final_at if receipt.final else None) or seen.counted_at
         return receipt if first is None else attrs.evolve(receipt, received_at=first)
 
-    @cached_property
+    @fact
     def decision(self) -> Decision | None:
         """The matcher's word; asked only for a return that Loop knows."""
         if self.rma is None:
@@ -299,11 +341,17 @@ class Situation:
         receipts: Sequence[Receipt] = self.timed
         return self.matcher(self.rma, receipts, policy=self.policy, at=self.at)
 
-    @cached_property
+    @property
+    def asked(self) -> Decision | None:
+        """The matcher's word, if some row has asked for it; asking here would make it answer for nothing."""
+        decision: Decision | None = self.__dict__.get("decision")
+        return decision
+
+    @fact
     def verdict(self) -> Verdict | None:
         return self.decision.verdict if self.decision is not None else None
 
-    @cached_property
+    @fact
     def keys(self) -> tuple[str, ...]:
         """The keys of the findings that block; a FLAG without one counts as one of its own."""
         if self.decision is None:
@@ -311,11 +359,11 @@ class Situation:
         keys = tuple(sorted({finding.key for finding in self.decision.findings if finding.blocking}))
         return keys or (SYNTHETIC_KEY,)
 
-    @cached_property
+    @fact
     def new_keys(self) -> tuple[str, ...]:
         return tuple(key for key in self.keys if key not in self.journal.flagged)
 
-    @cached_property
+    @fact
     def new_evidence(self) -> bool:
         """What was counted or expected is surely not what our flag was sent for."""
         return self.decision is not None and bool(self.decision.evidence) and self.decision.evidence != self.journal.flag_evidence
