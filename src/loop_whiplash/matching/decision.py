@@ -1,11 +1,16 @@
-"""What the matcher answers: a `Decision`, its `Finding`s and `Pair`s."""
+"""What the matcher answers: a `Decision`, its `Finding`s and `Pair`s.
+
+A `Decision` of `match` computes its pairs and its two hashes when they are first read, from what it was decided on:
+values that cannot change. It is the same plain frozen value either way: it compares, hashes, pickles and evolves as if
+everything had been there from the start.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -36,6 +41,7 @@ class Finding:
         message: a sentence. units: the expected line ids and received unit ids concerned.
         identifier: the identifier concerned, e.g. ``sku:SHOE-42``. ordinal: 0, 1, … among findings of equal code and identifier.
         rule, setting: which rule and which policy setting spoke.
+        until: when a curable finding stops being curable; None for one that is final, or that never ends.
     """
 
     code: str
@@ -47,6 +53,7 @@ class Finding:
     ordinal: int = 0
     rule: str | None = None
     setting: str | None = None
+    until: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -56,16 +63,38 @@ class Finding:
 
 @attrs.frozen(kw_only=True)
 class Pair:
-    """An expected unit and the received unit that settles it, by the strongest identifier both carry."""
+    """An expected unit and the received unit that settles it, by the strongest identifier both carry.
+
+    `identifier` is the kind and the value, e.g. ``sku:SHOE-42``; ``bundle:KIT`` for a full set, of which `also` holds
+    the further units; ``substitute:…`` for one the policy accepts instead.
+    """
 
     line_id: str
     received_id: str
     identifier: str
+    also: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+
+Late = Callable[[], Mapping[str, Any]]
+_LATE = ("pairs", "unpaired_expected", "unpaired_received", "left_out", "evidence", "fingerprint")
 
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """A plain frozen value; `attrs.evolve` works on it."""
+    """A plain frozen value; `attrs.evolve` works on it.
+
+    Every expected and every received unit stands exactly once in `pairs`, `unpaired_expected`, `unpaired_received`
+    and `left_out` together.
+
+    Attributes:
+        verdict: what should happen. findings: worst first, in a stable order.
+        deadline: for a WAIT, when it ends on the same facts (aware, UTC); turns_into: the verdict it becomes then.
+        pairs: who settles whom, in canonical order of the lines.
+        unpaired_expected, unpaired_received: line ids, and received unit ids, without a partner. left_out: line ids not judged.
+        evidence: hash of identifiers, conditions and counts of both sides, and finality; nothing else.
+        fingerprint: hash of evidence, policy and version of the rules; equal fingerprints at equal times mean equal decisions.
+        return_id: Loop's. policy: name of the policy that judged. rules: version of the rules.
+    """
 
     verdict: Verdict
     findings: tuple[Finding, ...] = attrs.field(default=(), converter=tuple)
@@ -74,6 +103,101 @@ class Decision:
     turns_into: Verdict | None = None
     evidence: str = ""
     fingerprint: str = ""
+    return_id: int | None = None
+    policy: str | None = None
+    rules: str | None = None
+    unpaired_expected: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    unpaired_received: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    left_out: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    _late: Late | None = attrs.field(init=False, eq=False, repr=False)
+
+    @property
+    def headline(self) -> str:
+        """The decision in one line of at most 160 characters, without personal data."""
+        from .explanation import headline
+
+        return headline(self)
+
+    @property
+    def counterfactual(self) -> str | None:
+        """What would have led to PROCESS, in a sentence, e.g. ``processes if 1 × SKU-A arrives by 2026-12-12``; None where nothing simple would."""
+        from .explanation import counterfactual
+
+        return counterfactual(self)
+
+    def note(self, *, prefix: str = "") -> str:
+        """A note for Loop: the headline and what is behind it, `prefix` first; at most 250 characters, no personal data."""
+        from .explanation import note
+
+        return note(self, prefix)
+
+    def explain(self) -> str:
+        """The whole decision as text that can be pasted into a ticket: each finding, each unit, and what would change it."""
+        from .explanation import explain
+
+        return explain(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON; `from_dict` reads it back to an equal value."""
+        from .loading import decision_to_dict
+
+        return decision_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Decision:
+        """What `to_dict` gave.
+
+        Raises:
+            ConfigurationError: it is not of that shape; the message has the path of what is wrong.
+        """
+        from .loading import decision_from_dict
+
+        return decision_from_dict(data)
+
+    # ---------------------------------------------------------------------------------------- what is computed late
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Only reached for a slot that is empty.
+            if name not in _LATE:
+                if name == "_late":
+                    return None
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            late = object.__getattribute__(self, "_late")
+            for field, value in late().items():
+                object.__setattr__(self, field, value)
+            return object.__getattribute__(self, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STORED}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+_STORED = tuple(field.name for field in attrs.fields(Decision) if field.init)
+_new = object.__new__
+_EARLY = ("verdict", "findings", "deadline", "turns_into", "return_id", "policy", "rules", "_late")
+_SET = tuple(Decision.__dict__[name].__set__ for name in _EARLY)
+
+
+def decide(
+    verdict: Verdict,
+    findings: tuple[Finding, ...],
+    deadline: datetime | None,
+    turns_into: Verdict | None,
+    return_id: int,
+    policy: str,
+    rules: str,
+    late: Late,
+) -> Decision:
+    """A decision whose pairs and hashes are computed by `late` when first read. `late` must close over immutable values only."""
+    decision: Decision = _new(Decision)
+    for put, value in zip(_SET, (verdict, findings, deadline, turns_into, return_id, policy, rules, late), strict=True):
+        put(decision, value)
+    return decision
 
 
 class Matcher(Protocol):

@@ -1,0 +1,82 @@
+"""`match`: is what was counted what was expected, and what should happen to the return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.returns.model import Receipt, Rma
+
+from .codes import RULES_VERSION
+from .decision import Decision, Verdict, decide
+from .evidence import evidence_of, fingerprint_of
+from .judgement import ENDED, Draft, Judgement, finish, judge
+from .policy import Policy
+from .settlement import Settlement, settle
+from .snapshots import newest, progress_of
+
+__all__ = ["match"]
+
+_DEFAULT = Policy()
+
+
+def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, at: datetime) -> Decision:
+    """Judge what was counted against what was expected. Pure: equal arguments give equal decisions.
+
+    `receipts` are snapshots: of two with one id the newer counts, several ids add up. `at` is the time of asking, aware.
+    `policy` may hold profiles; the one for this return judges.
+
+    Returns:
+        a `Decision`: PROCESS, FLAG, WAIT with a deadline, or NO_ACTION for a return that is closed, cancelled or processed.
+
+    Raises:
+        ConfigurationError: `at` has no time zone, or an argument is not of its type. Bad data never raises: it is a finding.
+    """
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise ConfigurationError(f"match(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {at!r}")
+    if not isinstance(rma, Rma):
+        raise ConfigurationError(f"match() takes an Rma, made by to_rma(), first; it got a {type(rma).__name__}")
+    if isinstance(receipts, (Receipt, str, bytes, Mapping)) or not hasattr(receipts, "__iter__"):
+        raise ConfigurationError(f"match() takes a sequence of Receipt second; it got a {type(receipts).__name__}")
+    if not isinstance(policy, Policy):
+        raise ConfigurationError(f"match(policy=…) must be a Policy; it is a {type(policy).__name__}")
+    if policy.profiles:
+        policy = policy.choose(rma)
+    return _judged(rma, newest(receipts), policy, at.astimezone(UTC))
+
+
+def _judged(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, at: datetime) -> Decision:
+    if rma.state in ENDED or rma.was_processed:
+        why = "it was processed" if rma.was_processed else f"it is {rma.state}"
+        draft = Draft("STATE_NOT_ACTIONABLE", (), f"state:{rma.state}", f"Nothing is to be done in Loop: {why}.", blocking=False)
+        judgement, settlement = Judgement(Verdict.NO_ACTION, finish([draft], at)), None
+    else:
+        settlement = settle(rma, receipts, policy)
+        judgement = judge(rma, receipts, settlement, progress_of(receipts, policy), policy, at)
+    return decide(
+        judgement.verdict,
+        judgement.findings,
+        judgement.deadline,
+        judgement.turns_into,
+        rma.return_id,
+        policy.name,
+        RULES_VERSION,
+        partial(_late, rma, receipts, policy, settlement),
+    )
+
+
+def _late(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, settlement: Settlement | None) -> dict[str, Any]:
+    settlement = settlement or settle(rma, receipts, policy)
+    expected, received = settlement.unpaired()
+    evidence = evidence_of(rma, receipts)
+    return {
+        "pairs": settlement.pairs(),
+        "unpaired_expected": expected,
+        "unpaired_received": received,
+        "left_out": tuple([unit.line_id for unit in settlement.left_out]),
+        "evidence": evidence,
+        "fingerprint": fingerprint_of(evidence, policy),
+    }

@@ -1,0 +1,210 @@
+"""Who settles whom, whatever the time: pairs, full sets for bundles, accepted substitutes, and what the rest looks like.
+
+First the optimum over identifiers (`assign`). Then, only of what is left and in this order: full sets for bundles,
+substitutes the policy accepts, and explanations, which never pair anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import attrs
+
+from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
+
+from .assignment import MAX_SIDE, Assignment, assign
+from .decision import Pair
+from .identifiers import TIERS, Ids, carried, compare, label, plain_text
+from .optimum import lexicographic
+from .policy import Policy
+
+__all__ = ["Settlement", "settle", "worth"]
+
+
+@attrs.define
+class Settlement:
+    """Both sides in canonical order; every number is a place in `expected` or `received`.
+
+    `by`: expected → (received places, how). `partial`: a bundle → the components that came, not a full set.
+    `instead`: expected → the received unit that seems to have come in its place. `short`, `leftover`: the others.
+    """
+
+    expected: list[ExpectedUnit]
+    received: list[ReceivedUnit]
+    expected_ids: list[Ids]
+    received_ids: list[Ids]
+    left_out: list[ExpectedUnit]
+    assignment: Assignment
+    by: dict[int, tuple[tuple[int, ...], str]] = attrs.field(factory=dict)
+    partial: dict[int, tuple[int, ...]] = attrs.field(factory=dict)
+    instead: dict[int, int] = attrs.field(factory=dict)
+    short: list[int] = attrs.field(factory=list)
+    leftover: list[int] = attrs.field(factory=list)
+
+    def pairs(self) -> tuple[Pair, ...]:
+        return tuple(
+            Pair(
+                line_id=self.expected[row].line_id,
+                received_id=self.received[columns[0]].id,
+                identifier=how,
+                also=tuple([self.received[column].id for column in columns[1:]]),
+            )
+            for row, (columns, how) in sorted(self.by.items())
+        )
+
+    def unpaired(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        used = {column for columns, _ in self.by.values() for column in columns}
+        return (
+            tuple([unit.line_id for row, unit in enumerate(self.expected) if row not in self.by]),
+            tuple([unit.id for column, unit in enumerate(self.received) if column not in used]),
+        )
+
+
+def worth(unit: ExpectedUnit) -> Decimal | None:
+    """What *process* releases for it; a number that is none reads None, one below zero reads zero."""
+    if unit.value is None or not unit.value.is_finite():
+        return None
+    return max(unit.value, Decimal(0))
+
+
+def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
+    """`receipts`: one version of each."""
+    expected, left_out = _split(rma, policy)
+    expected = _in_order(expected)
+    received = _received_in_order([unit for receipt in receipts for unit in receipt.units])
+    ignore_case = policy.compiled.ignore_case
+    expected_ids = [carried(unit, ignore_case) for unit in expected]
+    received_ids = [carried(unit, ignore_case) for unit in received]
+    assignment = assign(expected_ids, received_ids)
+    result = Settlement(expected, received, expected_ids, received_ids, left_out, assignment)
+    for row, column in assignment.pairs:
+        tier = (compare(expected_ids[row], received_ids[column]) or (0, 0))[0]
+        result.by[row] = (column,), f"{TIERS[tier]}:{expected_ids[row][tier]}"
+    blocked_rows = {row for rows, _ in assignment.ambiguous for row in rows}
+    blocked = {column for _, columns in assignment.ambiguous for column in columns}
+    used = {column for column in assignment.column_of if column is not None}
+    rows = [row for row in range(len(expected)) if row not in result.by and row not in blocked_rows]
+    columns = [column for column in range(len(received)) if column not in used and column not in blocked]
+    if rows and columns:
+        rows, columns = _full_sets(result, rows, columns, policy)
+        rows, columns = _substitutes(result, rows, columns, policy)
+        rows, columns = _explain(result, rows, columns)
+    result.short, result.leftover = rows, columns
+    return result
+
+
+def _split(rma: Rma, policy: Policy) -> tuple[list[ExpectedUnit], list[ExpectedUnit]]:
+    expected, left_out = [], []
+    ours = {plain_text(destination) for destination in policy.destinations}
+    for unit in rma.units:
+        outcome = outcome_of(unit, rma)
+        destination = plain_text(unit.destination_id) or plain_text(rma.destination_id)
+        kept = outcome is not None and outcome in policy.keep_item_outcomes
+        elsewhere = bool(ours) and destination is not None and destination not in ours
+        (left_out if kept or elsewhere else expected).append(unit)
+    return expected, _in_order(left_out)
+
+
+def outcome_of(unit: ExpectedUnit, rma: Rma) -> str | None:
+    """A line's own outcome; ``default`` means the return's."""
+    outcome = plain_text(unit.outcome)
+    return plain_text(rma.outcome) if outcome is None or outcome == "default" else outcome
+
+
+def _in_order(units: list[ExpectedUnit]) -> list[ExpectedUnit]:
+    """Canonical: the least valuable first, so that what stays without a partner is the dearest; then by line id."""
+    if len(units) < 2:
+        return units
+    if len({unit.line_id for unit in units}) < len(units):
+        units = sorted(units, key=repr)
+
+    def key(unit: ExpectedUnit) -> tuple[bool, Decimal, int, str]:
+        value = worth(unit)
+        return value is None, value or Decimal(0), len(unit.line_id), unit.line_id
+
+    return sorted(units, key=key)
+
+
+def _received_in_order(units: list[ReceivedUnit]) -> list[ReceivedUnit]:
+    """Canonical: good ones first, then by id."""
+    if len(units) < 2:
+        return units
+    if len({unit.id for unit in units}) < len(units):
+        units = sorted(units, key=repr)
+    return sorted(units, key=lambda unit: (unit.condition != "good", unit.condition or "", len(unit.id), unit.id))
+
+
+def _full_sets(result: Settlement, rows: list[int], columns: list[int], policy: Policy) -> tuple[list[int], list[int]]:
+    bundles = policy.compiled.bundles
+    parents = [row for row in rows if result.expected_ids[row][2] in bundles]
+    if not parents:
+        return rows, columns
+    parts: dict[str | None, list[int]] = {}
+    for column in columns:
+        parts.setdefault(result.received_ids[column][2], []).append(column)
+    # Small sets first: they leave most for the others.
+    parents.sort(key=lambda row: (sum(bundles[result.expected_ids[row][2]].values()), row))
+    for whole in (True, False):
+        for row in parents:
+            needs = bundles[result.expected_ids[row][2]]
+            if row in result.by or (whole and any(len(parts.get(part, ())) < count for part, count in needs.items())):
+                continue
+            taken = []
+            for part in sorted(needs, key=str):
+                have = parts.get(part, [])
+                taken += have[: needs[part]]
+                parts[part] = have[needs[part] :]
+            if whole:
+                result.by[row] = tuple(sorted(taken)), f"bundle:{result.expected_ids[row][2]}"
+            elif taken:
+                result.partial[row] = tuple(sorted(taken))
+    used = {column for row in parents for column in (result.by[row][0] if row in result.by else result.partial.get(row, ()))}
+    done = result.by.keys() | result.partial.keys()
+    return [row for row in rows if row not in done], [column for column in columns if column not in used]
+
+
+def _substitutes(result: Settlement, rows: list[int], columns: list[int], policy: Policy) -> tuple[list[int], list[int]]:
+    if policy.substitutes == "never" or not rows or not columns:
+        return rows, columns
+    if policy.substitutes == "same_product":
+        found = _same_product(result, rows, columns)
+    else:
+        found = _listed(result, rows, columns, policy)
+    for row, column in found.items():
+        result.by[row] = (column,), f"substitute:{(label(result.received[column]) or '').partition(':')[2]}"
+    used = set(found.values())
+    return [row for row in rows if row not in found], [column for column in columns if column not in used]
+
+
+def _listed(result: Settlement, rows: list[int], columns: list[int], policy: Policy) -> dict[int, int]:
+    listed = policy.compiled.substitutes
+    rows = [row for row in rows if result.expected_ids[row][2] in listed]
+    wanted = {sku for row in rows for sku in listed[result.expected_ids[row][2]]}
+    columns = [column for column in columns if result.received_ids[column][2] in wanted]
+    if not rows or not columns or len(rows) > MAX_SIDE or len(columns) > MAX_SIDE:
+        return {}
+    costs: list[list[int | None]] = [
+        [0 if result.received_ids[column][2] in listed[result.expected_ids[row][2]] else None for column in columns] for row in rows
+    ]
+    return {row: columns[place] for row, place in zip(rows, lexicographic(costs), strict=True) if place is not None}
+
+
+def _same_product(result: Settlement, rows: list[int], columns: list[int]) -> dict[int, int]:
+    free: dict[str, list[int]] = {}
+    for column in reversed(columns):
+        product = plain_text(result.received[column].product_id)
+        if product is not None:
+            free.setdefault(product, []).append(column)
+    found = {}
+    for row in rows:
+        product = plain_text(result.expected[row].product_id)
+        if product is not None and free.get(product):
+            found[row] = free[product].pop()
+    return found
+
+
+def _explain(result: Settlement, rows: list[int], columns: list[int]) -> tuple[list[int], list[int]]:
+    result.instead = _same_product(result, rows, columns)
+    used = set(result.instead.values())
+    return [row for row in rows if row not in result.instead], [column for column in columns if column not in used]
