@@ -174,14 +174,15 @@ def learn(journal: Journal, observation: Observation, *, at: datetime, settings:
     """What one observation settles and what it shows for the first time: effects seen, an RMA found, first-seen times."""
     settings = _DEFAULTS if settings is None else settings
     journal = settle(journal, observation, at=at, settings=settings)
-    changes: dict[str, Any] = {}
-    if journal.first_seen_at is None:
-        changes["first_seen_at"] = at
     if observation.whiplash_read:
-        changes["create"] = _settled_create(journal.create, journal, observation.receipts, at, settings)
-        changes["seen"] = _seen(journal.seen, observation.receipts, at)
-    changes["since"] = _since(journal, observation, at)
-    return attrs.evolve(journal, **{name: value for name, value in changes.items() if value != getattr(journal, name)})
+        create = _settled_create(journal.create, journal, observation.receipts, at, settings)
+        seen = _seen(journal.seen, observation.receipts, at)
+        if create is not journal.create or seen != journal.seen:
+            journal = attrs.evolve(journal, create=create, seen=seen)
+    since = _since(journal, observation, at)
+    if since != journal.since or journal.first_seen_at is None:
+        journal = attrs.evolve(journal, since=since, first_seen_at=journal.first_seen_at or at)
+    return journal
 
 
 def settle(journal: Journal, observation: Observation, *, at: datetime, settings: Settings | None = None) -> Journal:
@@ -290,7 +291,8 @@ def _orphan(observation: Observation, journal: Journal) -> bool:
 
 
 def _drifted(observation: Observation, journal: Journal) -> bool:
-    return observation.rma is not None and drift(observation.rma, observation.receipts, journal) is not None
+    rma, double = observation.rma, _double(observation, journal)
+    return rma is not None and not double and drift(rma, observation.receipts, journal) is not None
 
 
 #: Conditions that neither system dates: code → does it hold in this observation.

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import attrs
 
-from loop_whiplash.matching.decision import Matcher, Verdict
+from loop_whiplash.matching import Matcher, Policy, Verdict, match
 
 from . import answers
 from .model import Journal, Observation, Plan
 from .settings import Settings
 from .situation import Situation
-
-if TYPE_CHECKING:
-    from loop_whiplash.matching.policy import Policy
 
 __all__ = ["TABLE", "Row", "plan"]
 
@@ -89,16 +85,20 @@ def plan(
     policy: Policy,
     settings: Settings,
     at: datetime,
-    matcher: Matcher | None = None,
+    matcher: Matcher = match,
 ) -> Plan:
     """At most one action, whatever is wrong, and when to look again (None: done for good). Pure.
 
-    `matcher`: `match` when None. Receipts that Whiplash does not date are dated by `journal.seen` before it is asked.
-    """
-    if matcher is None:
-        from loop_whiplash.matching import match
+    `journal` is what `learn` made of the one before. Receipts that Whiplash does not date are dated by `journal.seen`
+    before the matcher is asked. `at`: aware, UTC. Raises what the matcher raises, and nothing else.
 
-        matcher = match
+    >>> from datetime import UTC
+    >>> from loop_whiplash.returns import ExpectedUnit, Rma
+    >>> rma = Rma(return_id=7, units=[ExpectedUnit(line_id="1", sku="A")], label_statuses=["pre_transit"])
+    >>> at = datetime(2025, 1, 1, tzinfo=UTC)
+    >>> plan(Observation(return_id=7, rma=rma), Journal(), policy=Policy(), settings=Settings(), at=at).action
+    CreateRma()
+    """
     situation = Situation(observation, journal, policy=policy, settings=settings, at=at, matcher=matcher)
     for row in TABLE:
         if row.when(situation):
