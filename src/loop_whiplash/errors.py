@@ -108,10 +108,11 @@ class ApiError(LoopWhiplashError):
         system: ``"loop"`` or ``"whiplash"``.
         method, path: the request, without its query.
         status: the HTTP status, or None when there was no reply.
-        code: the vendor's own error code, or None.
+        code: the vendor's own error code, or None. detail: what it says in its own words; it may quote personal data.
         request_id: the vendor's id of the exchange, if it sent one.
         retry_after: seconds to wait before trying again, if known.
         maybe_applied: True when the request may have been carried out all the same.
+        items_done: of a call that goes out in several requests, how many items were done before this one; else 0.
         headers: headers of the reply, secrets removed. body: its bytes; never shown in ``str``.
     """
 
@@ -139,6 +140,8 @@ class ApiError(LoopWhiplashError):
         self.path = path
         self.status = status
         self.code = code
+        self.detail: str | None = None
+        self.items_done = 0
         self.request_id = request_id
         self.retry_after = retry_after
         self.maybe_applied = self.default_maybe_applied if maybe_applied is None else maybe_applied
@@ -226,16 +229,29 @@ class ListIncomplete(LoopWhiplashError):
     """The rows read so far are good, but more may exist. Raised after the last row.
 
     Attributes:
-        system: which side. windows: the windows (start, end as ISO 8601, UTC) that could not be read whole. rows: how many were given.
+        system: which side. rows: how many were given.
+        windows: the windows (start, end as ISO 8601, UTC) that could not be read whole.
+        unreadable: rows that were there but could not be read, each as (its id or "", what is wrong); each is one you can
+            still ask for by id. With `windows` and `missing` empty, these are all that is not given.
+        missing: how many rows the vendor counts beyond those given, or 0.
     """
 
     def __init__(
-        self, message: str, *, system: str | None = None, windows: tuple[tuple[str, str], ...] = (), rows: int = 0
+        self,
+        message: str,
+        *,
+        system: str | None = None,
+        windows: tuple[tuple[str, str], ...] = (),
+        rows: int = 0,
+        unreadable: tuple[tuple[str, str], ...] = (),
+        missing: int = 0,
     ) -> None:
         super().__init__(message)
         self.system = system
         self.windows = tuple(windows)
         self.rows = rows
+        self.unreadable = tuple(unreadable)
+        self.missing = missing
 
 
 class WebhookError(LoopWhiplashError):
