@@ -75,8 +75,9 @@ class Pair:
     also: tuple[str, ...] = attrs.field(default=(), converter=tuple)
 
 
-Late = Callable[[], Mapping[str, Any]]
-_LATE = ("pairs", "unpaired_expected", "unpaired_received", "left_out", "evidence", "fingerprint")
+LateFields = tuple[tuple[Pair, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...], str, str, int, str, str]
+"""The fields of a `Decision` that are computed late, in the order of `_LATE`."""
+_LATE = ("pairs", "unpaired_expected", "unpaired_received", "left_out", "evidence", "fingerprint", "return_id", "policy", "rules")
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +110,7 @@ class Decision:
     unpaired_expected: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     unpaired_received: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     left_out: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    _late: Late | None = attrs.field(init=False, eq=False, repr=False)
+    _late: Any = attrs.field(init=False, eq=False, repr=False)
 
     @property
     def headline(self) -> str:
@@ -164,10 +165,11 @@ class Decision:
                 if name == "_late":
                     return None
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            late = object.__getattribute__(self, "_late")
-            for field, value in late().items():
-                object.__setattr__(self, field, value)
-            return object.__getattribute__(self, name)
+            function, facts = object.__getattribute__(self, "_late")
+            values = function(*facts)
+            for put, value in zip(_PUT_LATE, values, strict=True):
+                put(self, value)
+            return values[_LATE.index(name)]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _STORED}
@@ -179,8 +181,10 @@ class Decision:
 
 _STORED = tuple(field.name for field in attrs.fields(Decision) if field.init)
 _new = object.__new__
-_EARLY = ("verdict", "findings", "deadline", "turns_into", "return_id", "policy", "rules", "_late")
-_SET = tuple(Decision.__dict__[name].__set__ for name in _EARLY)
+_PUT_LATE = tuple([Decision.__dict__[name].__set__ for name in _LATE])
+_put_verdict, _put_findings, _put_deadline, _put_turns_into, _put_late = (
+    Decision.__dict__[name].__set__ for name in ("verdict", "findings", "deadline", "turns_into", "_late")
+)
 
 
 def decide(
@@ -188,16 +192,32 @@ def decide(
     findings: tuple[Finding, ...],
     deadline: datetime | None,
     turns_into: Verdict | None,
-    return_id: int,
-    policy: str,
-    rules: str,
-    late: Late,
+    late: Callable[..., LateFields],
+    facts: tuple[Any, ...],
 ) -> Decision:
-    """A decision whose pairs and hashes are computed by `late` when first read. `late` must close over immutable values only."""
-    decision: Decision = _new(Decision)
-    for put, value in zip(_SET, (verdict, findings, deadline, turns_into, return_id, policy, rules, late), strict=True):
-        put(decision, value)
+    """A decision whose other fields are `late(*facts)`, called when one of them is first read. `facts` must be immutable values."""
+    decision: Decision = _new(Decision)  # the slots of _LATE stay empty until read
+    _put_verdict(decision, verdict)
+    _put_findings(decision, findings)
+    _put_deadline(decision, deadline)
+    _put_turns_into(decision, turns_into)
+    _put_late(decision, (late, facts))
     return decision
+
+
+_put_line_id, _put_received_id, _put_identifier, _put_also = (
+    Pair.__dict__[name].__set__ for name in ("line_id", "received_id", "identifier", "also")
+)
+
+
+def make_pair(line_id: str, received_id: str, identifier: str) -> Pair:
+    """A `Pair` without further units, without going through its converters."""
+    pair: Pair = _new(Pair)
+    _put_line_id(pair, line_id)
+    _put_received_id(pair, received_id)
+    _put_identifier(pair, identifier)
+    _put_also(pair, ())
+    return pair
 
 
 class Matcher(Protocol):

@@ -8,33 +8,60 @@ an upgrade. `fingerprint` adds policy and rules: what has to be equal for a repl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from operator import attrgetter
 
 from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .codes import RULES_VERSION
-from .identifiers import carried, plain_text
+from .identifiers import BARCODES, TEXTS, carried, plain_text
 from .policy import Policy
 
 __all__ = ["evidence_of", "fingerprint_of"]
 
 _text = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+_UNIT = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "product_id")
+_BETWEEN, _NEXT, _SIDE = "\x1f", "\x1e", "\x1d"
 
 
 def evidence_of(rma: Rma, receipts: Sequence[Receipt]) -> str:
     """SHA-256, in hexadecimal. `receipts`: one version of each."""
-    counted = [receipt for receipt in receipts if receipt.units or receipt.final]
-    facts = (
-        sorted([_row(unit) for unit in rma.units]),
-        sorted([_row(unit, unit.condition) for receipt in receipts for unit in receipt.units]),
-        bool(counted) and all([receipt.final for receipt in counted]),
+    expected = [_row(unit) for unit in rma.units]
+    received: list[str] = []
+    counted = over = 0
+    for receipt in receipts:
+        received += [f"{_row(unit)}{_BETWEEN}{unit.condition or ''}" for unit in receipt.units]
+        if receipt.units or receipt.final:
+            counted += 1
+            over += receipt.final
+    expected.sort()
+    received.sort()
+    final = "final" if counted and counted == over else "open"
+    text = _SIDE.join((_NEXT.join(expected), _NEXT.join(received), final))
+    # No identifier holds these signs; one that did could imitate another box.
+    signs = text.count(_BETWEEN), text.count(_NEXT), text.count(_SIDE)
+    if signs != (5 * len(expected) + 6 * len(received), max(len(expected) - 1, 0) + max(len(received) - 1, 0), 2):
+        text = _text([_plain_rows(rma.units), _plain_rows([unit for receipt in receipts for unit in receipt.units]), final])
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _row(unit: ExpectedUnit | ReceivedUnit) -> str:
+    line, item, sku, barcode, variant, product = _UNIT(unit)
+    return _BETWEEN.join(
+        (
+            "" if line is None else plain_text(line) or "",
+            "" if item is None else str(item),
+            "" if sku is None else TEXTS[sku] or "",
+            "" if barcode is None else BARCODES[barcode] or "",
+            "" if variant is None else TEXTS[variant] or "",
+            "" if product is None else TEXTS[product] or "",
+        )
     )
-    return sha256(_text(facts).encode()).hexdigest()
 
 
-def _row(unit: ExpectedUnit | ReceivedUnit, *more: str | None) -> str:
-    return _text((*carried(unit), plain_text(unit.product_id), *more))
+def _plain_rows(units: Iterable[ExpectedUnit | ReceivedUnit]) -> list[str]:
+    return sorted([_text((*carried(unit), plain_text(unit.product_id), getattr(unit, "condition", None))) for unit in units])
 
 
 def fingerprint_of(evidence: str, policy: Policy) -> str:

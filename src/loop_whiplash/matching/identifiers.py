@@ -126,13 +126,9 @@ def label(unit: ExpectedUnit | ReceivedUnit) -> str | None:
 
     It does not depend on the policy, and holds no title and nothing of the shopper.
     """
-    for prefix, value in (
-        ("sku", unit.sku),
-        ("barcode", unit.barcode),
-        ("item", unit.item_id),
-        ("variant", unit.variant_id),
-        ("line", unit.line_id),
-    ):
+    if unit.sku is not None and TEXTS[unit.sku] is not None:
+        return f"sku:{TEXTS[unit.sku]}"
+    for prefix, value in (("barcode", unit.barcode), ("item", unit.item_id), ("variant", unit.variant_id), ("line", unit.line_id)):
         text = None if value is None else plain_text(value)
         if text is not None:
             return f"{prefix}:{text}"

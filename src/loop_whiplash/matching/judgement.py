@@ -26,8 +26,6 @@ __all__ = ["ENDED", "JUDGED", "Judgement", "judge"]
 # https://docs.loopreturns.com: the five states of a return.
 JUDGED = frozenset({"open", "review", "expired"})
 ENDED = frozenset({"closed", "cancelled"})
-MOST_COUNTED = 100_000
-"""More units in one receipt line than this is a slip of the keyboard."""
 
 
 @attrs.define
@@ -172,7 +170,7 @@ class _Case:
             for problem in receipt.problems:
                 yield Draft("INVALID_RECEIPT", units, which, f"Receipt {receipt.id} cannot be relied on: {problem}.".replace("..", "."))
             for line in receipt.lines:
-                if min(line.quantity_good, line.quantity_damaged) < 0 or line.quantity_good + line.quantity_damaged > MOST_COUNTED:
+                if line.quantity_good < 0 or line.quantity_damaged < 0:
                     counted = f"{line.quantity_good} good, {line.quantity_damaged} damaged"
                     message = f"Receipt {receipt.id} line {line.id} counts {counted}; correct it in Whiplash."
                     yield Draft("INVALID_RECEIPT", units, which, message)
@@ -225,7 +223,8 @@ class _Case:
             message = f"{opening(came)} came instead of {named(wanted)}: another variant of the same product."
             yield Draft("SUBSTITUTED_VARIANT", (wanted.line_id, came.id), f"{label(came)} for {label(wanted)}", message, "substitutes")
         lines = {plain_text(unit.line_id) for unit in self.rma.units}
-        over, other = [], []
+        over: list[int] = []
+        other: list[int] = []
         for column in settled.leftover:
             line = settled.received_ids[column][0]
             stray = line is not None and line not in lines

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import cattrs
@@ -116,7 +116,7 @@ def _reader_of_many(converter: cattrs.Converter, item: type) -> Callable[[Any, A
 
 
 def _problems(error: Exception, path: str = "$") -> list[str]:
-    return cast("list[str]", cattrs.transform_error(error, path=path, format_exception=_say))
+    return cattrs.transform_error(error, path=path, format_exception=_say)
 
 
 def _say(error: BaseException, _: Any) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
 
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.returns.model import Receipt, Rma
 
+from .clean import clean_pairs, is_clean
 from .codes import RULES_VERSION
-from .decision import Decision, Verdict, decide
+from .decision import Decision, LateFields, Verdict, decide
 from .evidence import evidence_of, fingerprint_of
 from .judgement import ENDED, Draft, Judgement, finish, judge
 from .policy import Policy
@@ -45,6 +44,8 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
         raise ConfigurationError(f"match(policy=…) must be a Policy; it is a {type(policy).__name__}")
     if policy.profiles:
         policy = policy.choose(rma)
+    if len(receipts) == 1 and type(receipts) in (list, tuple) and type(receipts[0]) is Receipt and is_clean(rma, receipts[0], policy):
+        return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
     return _judged(rma, newest(receipts), policy, at.astimezone(UTC))
 
 
@@ -56,27 +57,20 @@ def _judged(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, at: datetim
     else:
         settlement = settle(rma, receipts, policy)
         judgement = judge(rma, receipts, settlement, progress_of(receipts, policy), policy, at)
-    return decide(
-        judgement.verdict,
-        judgement.findings,
-        judgement.deadline,
-        judgement.turns_into,
-        rma.return_id,
-        policy.name,
-        RULES_VERSION,
-        partial(_late, rma, receipts, policy, settlement),
-    )
+    facts = (rma, receipts, policy, settlement)
+    return decide(judgement.verdict, judgement.findings, judgement.deadline, judgement.turns_into, _late, facts)
 
 
-def _late(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, settlement: Settlement | None) -> dict[str, Any]:
+def _late_clean(rma: Rma, receipt: Receipt, policy: Policy) -> LateFields:
+    evidence = evidence_of(rma, (receipt,))
+    pairs = clean_pairs(rma, receipt, policy)
+    return pairs, (), (), (), evidence, fingerprint_of(evidence, policy), rma.return_id, policy.name, RULES_VERSION
+
+
+def _late(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, settlement: Settlement | None) -> LateFields:
     settlement = settlement or settle(rma, receipts, policy)
     expected, received = settlement.unpaired()
+    left_out = tuple([unit.line_id for unit in settlement.left_out])
     evidence = evidence_of(rma, receipts)
-    return {
-        "pairs": settlement.pairs(),
-        "unpaired_expected": expected,
-        "unpaired_received": received,
-        "left_out": tuple([unit.line_id for unit in settlement.left_out]),
-        "evidence": evidence,
-        "fingerprint": fingerprint_of(evidence, policy),
-    }
+    fingerprint = fingerprint_of(evidence, policy)
+    return settlement.pairs(), expected, received, left_out, evidence, fingerprint, rma.return_id, policy.name, RULES_VERSION

@@ -306,7 +306,7 @@ class Policy:
 class Compiled:
     """What `match` reads of a policy, in the form in which it is asked for most."""
 
-    __slots__ = ("bundles", "digest", "finals", "ignore_case", "left_out", "outcomes", "plain", "statuses", "substitutes")
+    __slots__ = ("bundles", "digest", "finals", "ignore_case", "outcomes", "plain", "plain_outcome", "statuses", "substitutes")
 
     def __init__(self, policy: Policy) -> None:
         self.ignore_case = policy.sku_case == "ignore"
@@ -316,7 +316,7 @@ class Compiled:
         self.outcomes = (KNOWN_OUTCOMES | frozenset(policy.known_outcomes) | frozenset(policy.min_condition_by_outcome)) - frozenset(
             policy.keep_item_outcomes
         )
-        self.left_out = bool(policy.destinations)
+        self.plain_outcome = PlainOutcomes(self.outcomes)
         # A clean return needs no other question than "is it exact" under such a policy.
         self.plain = (
             policy.settle_window == _NO_TIME
@@ -335,6 +335,23 @@ class Compiled:
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         return None, {name: getattr(self, name) for name in self.__slots__}
+
+
+class PlainOutcomes(dict[str | None, bool]):
+    """Outcome → whether every word of it is known and none keeps the goods with the shopper."""
+
+    def __init__(self, known: frozenset[str]) -> None:
+        super().__init__({None: True})
+        self.known = known
+
+    def __missing__(self, outcome: str | None) -> bool:
+        answer = all(word in self.known for word in (plain_text(outcome) or "default").split("+"))
+        if len(self) < 1_000:
+            self[outcome] = answer
+        return answer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.known,)
 
 
 def _contradictions(policy: Policy) -> None:

@@ -15,11 +15,11 @@ from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .assignment import MAX_SIDE, Assignment, assign
 from .decision import Pair
-from .identifiers import TIERS, Ids, carried, compare, label, plain_text
+from .identifiers import TEXTS, TIERS, Ids, carried, compare, label, plain_text
 from .optimum import lexicographic
 from .policy import Policy
 
-__all__ = ["Settlement", "settle", "worth"]
+__all__ = ["Settlement", "in_order", "line_order", "outcome_of", "received_in_order", "settle", "worth"]
 
 
 @attrs.define
@@ -43,22 +43,27 @@ class Settlement:
     leftover: list[int] = attrs.field(factory=list)
 
     def pairs(self) -> tuple[Pair, ...]:
-        return tuple(
+        pairs = [
             Pair(
                 line_id=self.expected[row].line_id,
                 received_id=self.received[columns[0]].id,
                 identifier=how,
                 also=tuple([self.received[column].id for column in columns[1:]]),
             )
-            for row, (columns, how) in sorted(self.by.items())
-        )
+            for row, (columns, how) in self.by.items()
+        ]
+        return tuple(sorted(pairs, key=line_order))
 
     def unpaired(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         used = {column for columns, _ in self.by.values() for column in columns}
-        return (
-            tuple([unit.line_id for row, unit in enumerate(self.expected) if row not in self.by]),
-            tuple([unit.id for column, unit in enumerate(self.received) if column not in used]),
-        )
+        missing = sorted([unit for row, unit in enumerate(self.expected) if row not in self.by], key=line_order)
+        left = [unit.id for column, unit in enumerate(self.received) if column not in used]
+        return tuple([unit.line_id for unit in missing]), tuple(left)
+
+
+def line_order(item: ExpectedUnit | Pair) -> tuple[int, str]:
+    """How lines are listed: by their ids, as numbers would be."""
+    return len(item.line_id), item.line_id
 
 
 def worth(unit: ExpectedUnit) -> Decimal | None:
@@ -71,8 +76,8 @@ def worth(unit: ExpectedUnit) -> Decimal | None:
 def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
     """`receipts`: one version of each."""
     expected, left_out = _split(rma, policy)
-    expected = _in_order(expected)
-    received = _received_in_order([unit for receipt in receipts for unit in receipt.units])
+    expected = in_order(expected)
+    received = received_in_order([unit for receipt in receipts for unit in receipt.units])
     ignore_case = policy.compiled.ignore_case
     expected_ids = [carried(unit, ignore_case) for unit in expected]
     received_ids = [carried(unit, ignore_case) for unit in received]
@@ -95,24 +100,27 @@ def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
 
 
 def _split(rma: Rma, policy: Policy) -> tuple[list[ExpectedUnit], list[ExpectedUnit]]:
-    expected, left_out = [], []
+    expected: list[ExpectedUnit] = []
+    left_out: list[ExpectedUnit] = []
     ours = {plain_text(destination) for destination in policy.destinations}
     for unit in rma.units:
-        outcome = outcome_of(unit, rma)
-        destination = plain_text(unit.destination_id) or plain_text(rma.destination_id)
-        kept = outcome is not None and outcome in policy.keep_item_outcomes
-        elsewhere = bool(ours) and destination is not None and destination not in ours
-        (left_out if kept or elsewhere else expected).append(unit)
-    return expected, _in_order(left_out)
+        kept = outcome_of(unit, rma) in policy.keep_item_outcomes
+        if ours and not kept:
+            destination = plain_text(unit.destination_id) or plain_text(rma.destination_id)
+            kept = destination is not None and destination not in ours
+        (left_out if kept else expected).append(unit)
+    return expected, in_order(left_out)
 
 
 def outcome_of(unit: ExpectedUnit, rma: Rma) -> str | None:
     """A line's own outcome; ``default`` means the return's."""
-    outcome = plain_text(unit.outcome)
-    return plain_text(rma.outcome) if outcome is None or outcome == "default" else outcome
+    outcome = None if unit.outcome is None else TEXTS[unit.outcome]
+    if outcome is None or outcome == "default":
+        return None if rma.outcome is None else TEXTS[rma.outcome]
+    return outcome
 
 
-def _in_order(units: list[ExpectedUnit]) -> list[ExpectedUnit]:
+def in_order(units: list[ExpectedUnit]) -> list[ExpectedUnit]:
     """Canonical: the least valuable first, so that what stays without a partner is the dearest; then by line id."""
     if len(units) < 2:
         return units
@@ -126,7 +134,7 @@ def _in_order(units: list[ExpectedUnit]) -> list[ExpectedUnit]:
     return sorted(units, key=key)
 
 
-def _received_in_order(units: list[ReceivedUnit]) -> list[ReceivedUnit]:
+def received_in_order(units: list[ReceivedUnit]) -> list[ReceivedUnit]:
     """Canonical: good ones first, then by id."""
     if len(units) < 2:
         return units
