@@ -11,12 +11,13 @@ import attrs
 
 from loop_whiplash.matching.decision import Decision, Finding, Verdict
 from loop_whiplash.planning import Journal, Observation, Plan, Settings, plan
-from loop_whiplash.planning.model import Act, Create
-from loop_whiplash.returns.model import ExpectedUnit, ReceiptLine, ReceivedUnit, Receipt, Rma
+from loop_whiplash.planning.model import EMPTY, Act, Create
+from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceiptLine, ReceivedUnit, Rma
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MADE = NOW - 2 * DAY
+DEFAULTS = Settings()
 #: Nothing reads a policy in planning itself; it is handed to the matcher as it is.
 POLICY: Any = object()
 
@@ -92,8 +93,8 @@ def judge(decision: Decision | str | None) -> Callable[..., Decision]:
 def planned(
     rma: Rma | None,
     *receipts: Receipt,
-    journal: Journal = Journal(),
-    settings: Settings = Settings(),
+    journal: Journal = EMPTY,
+    settings: Settings = DEFAULTS,
     at: datetime = NOW,
     decision: Decision | str | None = None,
     **observed: Any,

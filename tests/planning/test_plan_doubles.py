@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from planning_stories import DAY, HOUR, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, sending, sent
+from planning_stories import DAY, EMPTY, HOUR, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, sending, sent
 
 from loop_whiplash.planning import DeleteRma, Journal, Plan, Settings
 from loop_whiplash.returns.model import Receipt
@@ -62,7 +62,7 @@ def test_what_a_person_attached_is_no_double() -> None:
 
 
 def test_a_double_dates_from_the_second_one() -> None:
-    def since(*receipts: Receipt, journal: Journal = Journal()) -> object:
+    def since(*receipts: Receipt, journal: Journal = EMPTY) -> object:
         return doubles(*receipts, journal=journal, settings=Settings()).breaks[0].since
 
     assert since(announced(900, created_at=NOW - HOUR), announced(901, created_at=NOW - DAY)) == NOW - HOUR

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from planning_stories import DAY, HOUR, MINUTE, NOW, OVER, SHORT, WARN, counted, evolve, flagged, made, planned, rma, says, sent
+from planning_stories import DAY, EMPTY, HOUR, MINUTE, NOW, OVER, SHORT, WARN, counted, evolve, flagged, made, planned, rma, says, sent
 
 from loop_whiplash.matching.decision import Decision, Verdict
 from loop_whiplash.planning import Flag, Journal, Plan, Process, Settings
@@ -25,7 +25,7 @@ def told(text: str = "1 × SKU-1 is missing", *, verdict: str = "FLAG", **facts:
     return Told(verdict=Verdict(verdict), **facts)
 
 
-def flag(*findings: object, journal: Journal = Journal(), evidence: str = "evidence-of-now", **more: object) -> Plan:
+def flag(*findings: object, journal: Journal = EMPTY, evidence: str = "evidence-of-now", **more: object) -> Plan:
     return planned(rma(), counted(), journal=journal, decision=told(evidence=evidence, findings=findings), **more)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from planning_stories import DAY, HOUR, MADE, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, says, sent, units
+from planning_stories import DAY, EMPTY, HOUR, MADE, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, says, sent, units
 
 from loop_whiplash.planning import Journal, Plan, Settings, UpdateRma
 from loop_whiplash.returns.model import Rma
@@ -170,7 +170,7 @@ def test_paid_and_never_counted_is_a_break_after_its_time() -> None:
 
 
 def test_when_it_was_paid_is_as_near_as_loop_dates_it() -> None:
-    def since(paid: Rma, journal: Journal = Journal()) -> list[datetime | None]:
+    def since(paid: Rma, journal: Journal = EMPTY) -> list[datetime | None]:
         return [found.since for found in planned(paid, journal=journal).breaks]
 
     assert since(closed(released_at=None, updated_at=NOW - 30 * DAY)) == [NOW - 30 * DAY]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from loop_whiplash.errors import ConfigurationError
 
 __all__ = ["CREATE_ON", "Settings"]
+
+T = TypeVar("T")
 
 #: The label statuses an RMA can be made on, in the order a parcel goes through them; a later one always counts too.
 CREATE_ON = ("pre_transit", "in_transit", "out_for_delivery", "delivered")
@@ -50,8 +52,24 @@ _OPTIONAL = ("unlabelled_after", "eta")
 
 
 
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
+def _ids(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"Settings.destinations is {value!r}; it is a list of destination ids")
+    return tuple(value)
+
+
+def _warehouses(value: Mapping[str, int]) -> dict[str, int]:
+    return _table("warehouses", value)
+
+
+def _return_actions(value: Mapping[str, str]) -> dict[str, str]:
+    return _table("return_actions", value)
+
+
+def _table(name: str, value: Mapping[str, T]) -> dict[str, T]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"Settings.{name} is {value!r}; it is a table")
+    return dict(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -94,9 +112,9 @@ class Settings:
     create_on: str = "pre_transit"
     unlabelled_after: timedelta | None = timedelta(days=1)
     original_id_prefix: str = ""
-    warehouses: Mapping[str, int] = attrs.field(factory=dict, converter=dict)
-    destinations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    return_actions: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    warehouses: Mapping[str, int] = attrs.field(factory=dict, converter=_warehouses)
+    destinations: tuple[str, ...] = attrs.field(default=(), converter=_ids)
+    return_actions: Mapping[str, str] = attrs.field(factory=dict, converter=_return_actions)
     return_action: str = "no_action_required"
     requires_label: bool = False
     eta: timedelta | None = None
@@ -176,35 +194,44 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
-        """Settings from plain values: lengths as text with a unit (``"90s"``, ``"15m"``, ``"12h"``, ``"7d"``), `start` in ISO 8601 with its offset.
+        """Settings from plain data; only what differs from the defaults need be there.
 
-        Raises `ConfigurationError` that names the setting.
+        Lengths of time are text like those of a policy (``"90s"``, ``"36h"``, ``"1d 12h"``), `start` is ISO 8601 with its
+        offset. Raises `ConfigurationError` that names the setting.
 
         >>> Settings.from_dict({"recheck": "6h", "destinations": ["11"]}).recheck
         datetime.timedelta(seconds=21600)
         """
-        fields = {field.name for field in attrs.fields(cls)}
-        read: dict[str, Any] = {}
-        for name, value in values.items():
+        fields = [field.name for field in attrs.fields(cls)]
+        for name in values:
             if name not in fields:
-                raise ConfigurationError(f"Settings has no {name!r}; it has {', '.join(sorted(fields))}")
-            read[name] = _plain(name, value)
-        return cls(**read)
+                raise ConfigurationError(f"Settings has no {name!r}; it has {', '.join(fields)}")
+        return cls(**{name: _read(name, value) for name, value in values.items()})
 
     @classmethod
-    def from_toml(cls, path: str | Path, *, table: str = "settings") -> Settings:
-        """Settings from a table of a TOML file. Raises `ConfigurationError` that names the file, or the setting."""
+    def from_toml(cls, source: str | PathLike[str], *, table: str = "") -> Settings:
+        """Settings from a TOML file, or from TOML text (text has an equals sign, a bracket or a line break; a path has none).
+
+        `table`: dotted name of the table that holds them, for a file that holds more. Raises `ConfigurationError` that
+        names the file, or the setting.
+        """
+        if isinstance(source, str) and (not source.strip() or any(sign in source for sign in "=\n[")):
+            text, where = source, "the TOML text"
+        else:
+            where = fspath(source)
+            try:
+                text = Path(source).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as wrong:
+                raise ConfigurationError(f"the settings in {where} cannot be read: {wrong}") from wrong
         try:
-            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as wrong:
-            raise ConfigurationError(f"{path} could not be read as TOML: {wrong}") from wrong
-        values = document.get(table)
-        if not isinstance(values, dict):
-            raise ConfigurationError(f"{path} has no table [{table}]")
+            values: Any = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as wrong:
+            raise ConfigurationError(f"{where} is no TOML: {wrong}") from wrong
+        for part in filter(None, table.split(".")):
+            if not isinstance(values, Mapping) or part not in values:
+                raise ConfigurationError(f"{where} has no table [{table}]")
+            values = values[part]
         return cls.from_dict(values)
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _check_length(name: str, value: object, least: timedelta, most: timedelta) -> None:
@@ -217,19 +244,17 @@ def _check_length(name: str, value: object, least: timedelta, most: timedelta) -
         raise ConfigurationError(f"Settings.{name} is {value}; it must be {bounds}")
 
 
-def _plain(name: str, value: object) -> object:
-    if name in _LENGTHS and value is not None and not isinstance(value, timedelta):
-        found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])\s*", value) if isinstance(value, str) else None
-        if found is None:
-            raise ConfigurationError(f"Settings.{name} is {value!r}; write a length with its unit: '90s', '15m', '12h' or '7d'")
-        return timedelta(**{_UNITS[found[2]]: float(found[1])})
+def _read(name: str, value: Any) -> Any:
+    if name in _LENGTHS and isinstance(value, str):
+        from loop_whiplash.matching.loading import length_from_text
+
+        try:
+            return length_from_text(value)
+        except ValueError as wrong:
+            raise ConfigurationError(f"Settings.{name}: {wrong}") from None
     if name == "start" and isinstance(value, str):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
             raise ConfigurationError(f"Settings.start is {value!r}; write it in ISO 8601 with its offset, e.g. '2025-01-01T00:00:00+00:00'") from None
-    if name == "destinations" and isinstance(value, str):
-        raise ConfigurationError("Settings.destinations is a list of destination ids, not one text")
-    if name in ("warehouses", "return_actions") and not isinstance(value, Mapping):
-        raise ConfigurationError(f"Settings.{name} is {value!r}; it must be a table")
     return value
