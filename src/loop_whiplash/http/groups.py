@@ -51,7 +51,9 @@ class _Method:
     def __signature__(self) -> inspect.Signature:
         if self._signature is None:
             found = inspect.signature(self._function)
-            self._signature = found.replace(parameters=list(found.parameters.values())[1:]) if self.takes_session else found
+            parameters = list(found.parameters.values())[1 if self.takes_session else 0 :]
+            # What comes back differs by colour and is not what the function returns.
+            self._signature = inspect.Signature(parameters)
         return self._signature
 
     def _dress(self, act: Callable[..., Any]) -> Any:

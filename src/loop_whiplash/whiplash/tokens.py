@@ -30,7 +30,7 @@ class Token:
 
     access_token: str = attrs.field(repr=False)
     refresh_token: str | None = attrs.field(default=None, repr=False)
-    expires_at: datetime | None = None
+    expires_at: datetime | None = attrs.field(default=None)
     scope: str | None = None
 
     @expires_at.validator
