@@ -1,0 +1,171 @@
+"""The whole workflow in one command: ``python examples/quickstart.py``.
+
+Both systems are fakes on 127.0.0.1, time is virtual, webhooks arrive signed over HTTP at a small receiver. Ten returns are told
+from the shopper's click to the decision in Loop; then the daily sweep reports. Exits 0 only if the simulator's own record of what
+really happened agrees with the story.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+from loop_whiplash import Integration, LoopClient, Settings, SQLiteLedger, WhiplashClient
+from loop_whiplash.simulator import Message, SimulatedReturn, World
+
+
+class Story(NamedTuple):
+    """One return, and how it must end."""
+
+    title: str
+    ret: SimulatedReturn
+    ends: str
+    names: str = ""
+
+
+@contextmanager
+def receiver(integration: Integration) -> Iterator[dict[str, str]]:
+    """A webhook endpoint of twenty lines. In your service it is a route of Flask, FastAPI or Django: see the other examples."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            handle = integration.handle_loop if self.path == "/loop" else integration.handle_whiplash
+            reply = handle(body, dict(self.headers.items()))
+            self.send_response(reply.status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("loop", "whiplash")}
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def tell(world: World, integration: Integration, urls: dict[str, str]) -> list[Story]:
+    """Let ten days go by."""
+    shopper, carrier, warehouse, outbox = world.shopper, world.carrier, world.warehouse, world.outbox
+    known = [variant.sku for variant in world.catalogue.variants if variant.sku and len(world.catalogue.items_of(variant.sku)) == 1]
+    ordered, sent_instead = known[:2]
+
+    def days(count: float) -> None:
+        world.run(urls, work=integration.run_due, days=count, step=timedelta(hours=1))
+
+    exact = shopper.submit_return(2)
+    short = shopper.submit_return(2)
+    damaged = shopper.submit_return(1)
+    swapped = shopper.submit_return([ordered])
+    halves = shopper.submit_return(2)
+    no_label_webhook = shopper.submit_return(1)
+    no_receipt_webhook = shopper.submit_return(1)
+    storm = shopper.submit_return(2)
+    no_label = shopper.submit_return(1, label=False)
+    never_sent = shopper.submit_return(1)
+
+    def fate(message: Message) -> list[float]:
+        """What becomes of each webhook: after how many seconds each copy of it arrives."""
+        if message.return_id == no_label_webhook.id and message.system == "loop":
+            return []
+        if message.return_id == no_receipt_webhook.id and message.system == "whiplash":
+            return []
+        return [0, 1, 5, 5, 60, 600, 3600, 7200] if message.return_id == storm.id else [0]
+
+    outbox.fate = fate
+    outbox.drop_all()  # "return created" tells nothing that the label will not tell again
+    for ret in (exact, short, damaged, swapped, halves, no_label_webhook, no_receipt_webhook, storm, never_sent):
+        carrier.scan(ret, "pre_transit")
+    days(1.2)
+    integration.sweep()
+    days(1)
+    warehouse.receive(exact)
+    warehouse.receive(short, short=1)
+    warehouse.receive(damaged, damaged=1)
+    warehouse.receive(swapped, substitute={ordered: sent_instead})
+    half = warehouse.receive(halves, half=True)
+    warehouse.receive(no_label_webhook)
+    warehouse.receive(no_receipt_webhook)
+    warehouse.receive(storm)
+    days(0.5)
+    warehouse.receive(half)
+    warehouse.receive(no_label)
+    integration.sweep()
+    days(16)
+
+    return [
+        Story("exact", exact, "processed"),
+        Story("one unit short", short, "flagged", "SHORT"),
+        Story("damaged", damaged, "flagged", "DAMAGED"),
+        Story("wrong item, right count", swapped, "flagged", sent_instead),
+        Story("counted in two halves", halves, "processed"),
+        Story("label webhook lost", no_label_webhook, "processed", "found by the sweep"),
+        Story("receipt webhook lost", no_receipt_webhook, "processed", "receipt found by the sweep"),
+        Story("a storm of duplicates", storm, "processed"),
+        Story("no label at all", no_label, "processed", "found by the sweep"),
+        Story("never posted", never_sent, "open", "IN_TRANSIT_STALE"),
+    ]
+
+
+def line(integration: Integration, story: Story) -> str:
+    """One readable line: what became of a return, and why."""
+    case = integration.case(story.ret.id)
+    if case is None:
+        return f"{story.title:<24} {story.ret.id}  unknown"
+    end = "processed" if story.ret.was_processed else "flagged" if story.ret.flagged else story.ret.state
+    words = [case.decision.headline if case.decision else "; ".join(case.reasons)]
+    words += [found.code for found in case.breaks]
+    words += ["found by the sweep"] if case.journal.found_by == "sweep" else []
+    words += ["receipt found by the sweep"] if case.journal.receipt_found_by == "sweep" else []
+    return f"{story.title:<24} {story.ret.id}  {end:<10} {'; '.join(word for word in words if word)}"
+
+
+def disagreements(world: World, stories: list[Story], lines: list[str]) -> list[str]:
+    """Where the world's own record differs from the story. It cannot be seen from inside the library."""
+    found = []
+    for story, said in zip(stories, lines, strict=True):
+        ret, truth = story.ret, world.truth
+        wanted = (1, int(story.ends == "processed"), int(story.ends == "flagged"), story.ends == "processed")
+        really = (len(truth.rmas(ret.id)), len(truth.processes(ret.id)), len(truth.flags(ret.id)), truth.paid(ret.id) > 0)
+        if really != wanted:
+            found.append(f"{story.title}: RMAs, processes, flags and payment should be {wanted}, but are {really}")
+        if story.names not in said:
+            found.append(f"{story.title}: the reason does not say {story.names!r}")
+    return found
+
+
+def main() -> int:
+    world = World(seed=7)
+    with tempfile.TemporaryDirectory() as folder, world.serve() as fakes:
+        clock = {"clock": world.clock.now, "sleep": world.clock.sleep}
+        integration = Integration(
+            LoopClient(world.api_key, base_url=fakes.loop_url, **clock),
+            WhiplashClient(world.token, customer_id=world.customer_id, base_url=fakes.whiplash_url, **clock),
+            ledger=SQLiteLedger(Path(folder) / "returns.db", clock=world.clock.now),
+            settings=Settings(start=world.clock.now(), recheck=timedelta(days=2)),
+            loop_secrets=[world.loop_secret],
+            whiplash_secrets=[world.whiplash_secret],
+            clock=world.clock.now,
+        )
+        with receiver(integration) as urls:
+            stories = tell(world, integration, urls)
+            lines = [line(integration, story) for story in stories]
+            print("\n".join(lines), end="\n\n")
+            print(integration.sweep().to_text())
+        wrong = disagreements(world, stories, lines)
+        print("\nThe world's own record", *(["agrees."] if not wrong else ["disagrees:", *wrong]), sep="\n" if wrong else " ")
+        return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
