@@ -63,9 +63,8 @@ def assign(expected: Sequence[Ids], received: Sequence[Ids]) -> Assignment:
     rows, columns = _settle_by_line(expected, received, rows, columns, result)
     for some_rows, some_columns in _components(expected, received, rows, columns):
         result.linked.update(some_columns)
-        if (
-            _pair_if_clean(expected, received, some_rows, some_columns, result)
-            or _pair_if_block(expected, received, some_rows, some_columns, result)
+        if _pair_if_clean(expected, received, some_rows, some_columns, result) or _pair_if_block(
+            expected, received, some_rows, some_columns, result
         ):
             continue
         if len(some_rows) > MAX_SIDE or len(some_columns) > MAX_SIDE:
@@ -89,9 +88,7 @@ def _shared_kinds(expected: Sequence[Ids], received: Sequence[Ids], rows: list[i
     return kinds
 
 
-def _pair_if_clean(
-    expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment
-) -> bool:
+def _pair_if_clean(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> bool:
     if len(rows) != len(columns):
         return False
     kinds = _shared_kinds(expected, received, rows, columns)
@@ -112,9 +109,7 @@ def _pair_if_clean(
     return True
 
 
-def _pair_if_block(
-    expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment
-) -> bool:
+def _pair_if_block(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> bool:
     # Only kinds that both sides carry can make a difference; without the others many units are the same.
     shown = [
         kind
@@ -161,9 +156,7 @@ def _settle_by_line(
     return [row for row in rows if row not in best], others
 
 
-def _components(
-    expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int]
-) -> list[tuple[list[int], list[int]]]:
+def _components(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int]) -> list[tuple[list[int], list[int]]]:
     """Connected components of the "may pair" relation that have both sides, each in canonical order.
 
     Expected units are filed under (kind, value) and, within, under the set of *stronger* kinds they carry. A received
@@ -209,9 +202,7 @@ def _components(
     return [both for both in members.values() if both[0] and both[1]]
 
 
-def _solve(
-    expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment
-) -> None:
+def _solve(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> None:
     costs: list[list[int | None]] = []
     seen: dict[tuple[Ids, Ids], int | None] = {}
     for row in rows:

@@ -54,7 +54,13 @@ _TABLE: tuple[tuple[str, str, Wait, str, str], ...] = (
     ("CONDITION_BELOW_MIN", "condition", Wait.NONE, "Damaged", "a unit is in a worse condition than is paid for"),
     ("NOTHING_COUNTED", "count", Wait.SHORT, "Nothing arrived", "no unit was counted"),
     ("SHORT", "count", Wait.SHORT, "Missing", "an expected unit was not counted"),
-    ("IDENTIFIER_CONFLICT", "assign", Wait.NONE, "Identifiers disagree", "a pair agrees on its strongest identifier and not on a weaker one"),
+    (
+        "IDENTIFIER_CONFLICT",
+        "assign",
+        Wait.NONE,
+        "Identifiers disagree",
+        "a pair agrees on its strongest identifier and not on a weaker one",
+    ),
     ("VALUE_ABOVE_LIMIT", "value", Wait.NONE, "Above the value limit", "the return's total is above `review_above_value`"),
     ("VALUE_UNKNOWN", "value", Wait.NONE, "Value unknown", "`review_above_value` is set and the return's total is not known"),
     ("WRONG_DESTINATION", "place", Wait.NONE, "Wrong warehouse", "goods arrived at a warehouse that is not among `warehouses`"),
@@ -67,6 +73,4 @@ _TABLE: tuple[tuple[str, str, Wait, str, str], ...] = (
     ("LEFT_OUT", "place", Wait.NONE, "Left out", "a line stays with the shopper or goes to another destination"),
 )
 
-CODES: dict[str, Code] = {
-    name: Code(rank, rule, wait, said, meaning) for rank, (name, rule, wait, said, meaning) in enumerate(_TABLE)
-}
+CODES: dict[str, Code] = {name: Code(rank, rule, wait, said, meaning) for rank, (name, rule, wait, said, meaning) in enumerate(_TABLE)}

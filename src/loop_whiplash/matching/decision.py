@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "Finding", "Matcher", "Pair", "Verdict"]
 
 
-class Verdict(str, enum.Enum):
+class Verdict(enum.StrEnum):
     """What should happen to the return. ``FLAG < WAIT < PROCESS`` in permissiveness."""
 
     PROCESS = "PROCESS"
@@ -121,7 +121,7 @@ class Decision:
 
     @property
     def counterfactual(self) -> str | None:
-        """What would have led to PROCESS, in a sentence, e.g. ``processes if 1 × SKU-A arrives by 2026-12-12``; None where nothing simple would."""
+        """What would lead to PROCESS, e.g. ``processes if 1 × SKU-A arrives by 2026-12-12 10:00 UTC``; None where nothing simple would."""
         from .explanation import counterfactual
 
         return counterfactual(self)

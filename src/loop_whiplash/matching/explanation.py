@@ -96,7 +96,11 @@ def what_is_wrong(decision: Decision) -> str:
         elif all(finding.identifier is None for finding in findings) and code != "UNKNOWN_ITEM":
             parts.append(said)
         else:
-            parts.append(f"{said}: {names(findings)}" if code in _IF else f"{said} ({', '.join(dict.fromkeys(name(f.identifier) for f in findings))})")
+            parts.append(
+                f"{said}: {names(findings)}"
+                if code in _IF
+                else f"{said} ({', '.join(dict.fromkeys(name(f.identifier) for f in findings))})"
+            )
     return "; ".join(parts)
 
 
@@ -124,7 +128,11 @@ def counterfactual(decision: Decision) -> str | None:
             before, after = _IF[code]
             parts.append(f"{before}{names(findings)}{after}")
         elif code == "NOTHING_COUNTED":
-            parts.append(f"{'all ' if len(findings[0].units) > 1 else ''}{len(findings[0].units)} expected arrive".replace("1 expected arrive", "the one expected unit arrives"))
+            parts.append(
+                f"{'all ' if len(findings[0].units) > 1 else ''}{len(findings[0].units)} expected arrive".replace(
+                    "1 expected arrive", "the one expected unit arrives"
+                )
+            )
         elif code == "RECEIPT_NOT_FINAL":
             parts.append("counting ends")
         elif code != "SETTLING":
@@ -157,7 +165,8 @@ def explain(decision: Decision) -> str:
     if decision.pairs:
         lines.append("Settled:")
         lines += [
-            f"  line {pair.line_id} by unit {', '.join((pair.received_id, *pair.also))} on {plain(pair.identifier, 80)}" for pair in decision.pairs
+            f"  line {pair.line_id} by unit {', '.join((pair.received_id, *pair.also))} on {plain(pair.identifier, 80)}"
+            for pair in decision.pairs
         ]
     for title, ids in (
         ("Expected, not settled", decision.unpaired_expected),
@@ -172,7 +181,8 @@ def explain(decision: Decision) -> str:
     if other:
         lines.append(f"It {other}.")
     if decision.policy is not None:
-        lines.append(f"Policy {decision.policy!r}, rules {decision.rules}, evidence {decision.evidence[:12]}, fingerprint {decision.fingerprint[:12]}.")
+        hashes = f"evidence {decision.evidence[:12]}, fingerprint {decision.fingerprint[:12]}"
+        lines.append(f"Policy {decision.policy!r}, rules {decision.rules}, {hashes}.")
     return "\n".join(lines)
 
 

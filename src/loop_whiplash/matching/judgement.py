@@ -6,39 +6,25 @@ still being counted, everything is curable. FLAG if a final one blocks; else WAI
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
+from collections.abc import Sequence
+from datetime import datetime
 
 import attrs
 
-from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
+from loop_whiplash.returns.model import Receipt, Rma
 
 from .codes import CODES, Wait
 from .decision import Finding, Verdict
-from .identifiers import TIERS, carried, compare, conflicting, label, plain_text
-from .policy import CONDITIONS, Policy, total_of
-from .settlement import Settlement, outcome_of, worth
-from .snapshots import Clock, Progress, later, utc
+from .findings import Case, Draft, day, span
+from .policy import Policy
+from .settlement import Settlement
+from .snapshots import Clock, Progress, later
 
-__all__ = ["ENDED", "JUDGED", "Judgement", "judge"]
+__all__ = ["ENDED", "Judgement", "finish", "judge"]
 
-# https://docs.loopreturns.com: the five states of a return.
-JUDGED = frozenset({"open", "review", "expired"})
+# https://docs.loopreturns.com: in these states, nothing can be done any more.
 ENDED = frozenset({"closed", "cancelled"})
-
-
-@attrs.define
-class Draft:
-    """A finding before it has its ordinal and its place. `until`: when it stops being curable; None: it is final."""
-
-    code: str
-    units: tuple[str, ...]
-    identifier: str | None
-    message: str
-    setting: str | None = None
-    blocking: bool = True
-    until: datetime | None = None
+_GRACES = frozenset(wait.value for wait in Wait if wait.value) | {"short_grace_multi"}
 
 
 @attrs.frozen
@@ -51,9 +37,9 @@ class Judgement:
 
 def judge(rma: Rma, receipts: Sequence[Receipt], settlement: Settlement, progress: Progress, policy: Policy, at: datetime) -> Judgement:
     """`receipts`: one version of each; `at`: aware, UTC."""
-    case = _Case(rma, receipts, settlement, progress, policy, Clock(at, progress, rma, policy))
+    case = Case(rma, receipts, settlement, progress, policy, Clock(at, progress, rma, policy))
     drafts = list(case.drafts())
-    case.set_deadlines(drafts)
+    set_deadlines(case, drafts)
     blocking = [draft for draft in drafts if draft.blocking]
     curable = [draft for draft in blocking if draft.until is not None and at < draft.until]
     if not blocking and not settlement.expected and not settlement.received:
@@ -96,389 +82,48 @@ def finish(drafts: list[Draft], at: datetime) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: (not finding.blocking, finding.curable)))
 
 
-def day(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-def span(length: timedelta) -> str:
-    """
-    >>> span(timedelta(days=3)), span(timedelta(hours=36))
-    ('3 days', '36 hours')
-    """
-    seconds = int(length.total_seconds())
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % size == 0 and seconds:
-            return f"{seconds // size} {word}{'' if seconds == size else 's'}"
-    return "no time"
-
-
-def named(unit: ExpectedUnit | ReceivedUnit) -> str:
-    """``line 9001 (SHOE-42)`` or ``unit 77/1 (SHOE-42)``."""
-    own = f"line {unit.line_id}" if isinstance(unit, ExpectedUnit) else f"unit {unit.id}"
-    name = label(unit)
-    if name is None:
-        return own
-    kind, _, value = name.partition(":")
-    return f"{own} ({value if kind == 'sku' else f'{kind} {value}'})"
-
-
-def opening(unit: ExpectedUnit | ReceivedUnit) -> str:
-    """`named`, to open a sentence."""
-    text = named(unit)
-    return text[0].upper() + text[1:]
-
-
-@attrs.define
-class _Case:
-    rma: Rma
-    receipts: Sequence[Receipt]
-    settled: Settlement
-    progress: Progress
-    policy: Policy
-    clock: Clock
-    tolerated_over: list[int] = attrs.field(factory=list)
-
-    def drafts(self) -> Iterator[Draft]:
-        yield from self._input()
-        yield from self._unknown()
-        yield from self._ambiguous()
-        yield from self._over_and_unexpected()  # before what looks at `tolerated_over`
-        yield from self._missing()
-        yield from self._pairs()
-        yield from self._value()
-        yield from self._place_and_time()
-        yield from self._final()
-
-    # ----------------------------------------------------------------------------------------------------- helpers
-
-    @property
-    def everything(self) -> tuple[str, ...]:
-        return tuple([unit.line_id for unit in self.settled.expected] + [unit.id for unit in self.settled.received])
-
-    def _grace(self) -> str:
-        return "short_grace_multi" if self.clock.several else "short_grace_single"
-
-    # ------------------------------------------------------------------------------------------------------- input
-
-    def _input(self) -> Iterator[Draft]:
-        for receipt in self.receipts:
-            which = f"receipt:{receipt.id}"
-            units = tuple([unit.id for unit in receipt.units])
-            if receipt.return_id is not None and receipt.return_id != self.rma.return_id:
-                message = f"Receipt {receipt.id} is for return {receipt.return_id}, not for {self.rma.return_id}."
-                yield Draft("WRONG_RETURN", units, which, message)
-            for problem in receipt.problems:
-                yield Draft("INVALID_RECEIPT", units, which, f"Receipt {receipt.id} cannot be relied on: {problem}.".replace("..", "."))
-            for line in receipt.lines:
-                if line.quantity_good < 0 or line.quantity_damaged < 0:
-                    counted = f"{line.quantity_good} good, {line.quantity_damaged} damaged"
-                    message = f"Receipt {receipt.id} line {line.id} counts {counted}; correct it in Whiplash."
-                    yield Draft("INVALID_RECEIPT", units, which, message)
-        lines = [unit.line_id for unit in self.rma.units]
-        for line_id in sorted({line_id for line_id in lines if lines.count(line_id) > 1} if len(set(lines)) < len(lines) else ()):
-            yield Draft("DUPLICATE_LINE", (line_id,), f"line:{line_id}", f"Line {line_id} stands in the return {lines.count(line_id)} times.")
-        ids = [unit.id for unit in self.settled.received]
-        for unit_id in sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1} if len(set(ids)) < len(ids) else ()):
-            yield Draft("DUPLICATE_UNIT", (unit_id,), f"unit:{unit_id}", f"Unit {unit_id} was received {ids.count(unit_id)} times.")
-
-    def _unknown(self) -> Iterator[Draft]:
-        state = plain_text(self.rma.state)
-        if state not in JUDGED:
-            message = f"Loop says the return is {state!r}, which is no state we know."
-            yield Draft("UNKNOWN_VALUE", self.everything, f"state:{state}", message, "unknown_grace")
-        for receipt in self.receipts:
-            if receipt.status is not None and receipt.status not in self.policy.compiled.statuses:
-                units = tuple([unit.id for unit in receipt.units])
-                message = f"Whiplash gives receipt {receipt.id} the status {receipt.status}, which is none we know."
-                yield Draft("UNKNOWN_VALUE", units, f"status:{receipt.status}", message, "final_statuses")
-        conditions: dict[str, list[str]] = {}
-        for unit in self.settled.received:
-            if unit.condition is not None and unit.condition not in CONDITIONS:
-                conditions.setdefault(unit.condition, []).append(unit.id)
-        for condition, ids in conditions.items():
-            message = f"{len(ids)} unit(s) are graded {condition!r}, which is no condition we know."
-            yield Draft("UNKNOWN_VALUE", tuple(ids), f"condition:{condition}", message)
-        outcomes: dict[str, list[str]] = {}
-        for wanted in self.settled.expected:
-            for word in (outcome_of(wanted, self.rma) or "default").split("+"):
-                if word not in self.policy.compiled.outcomes:
-                    outcomes.setdefault(word, []).append(wanted.line_id)
-        for outcome, ids in outcomes.items():
-            message = f"The outcome {outcome!r} is none we know; if it is right, add it to known_outcomes."
-            yield Draft("UNKNOWN_VALUE", tuple(ids), f"outcome:{outcome}", message, "known_outcomes")
-
-    # ------------------------------------------------------------------------------------------------ who is whose
-
-    def _ambiguous(self) -> Iterator[Draft]:
-        for rows, columns in self.settled.assignment.ambiguous:
-            units = [self.settled.expected[row].line_id for row in rows] + [self.settled.received[column].id for column in columns]
-            names = sorted(filter(None, (label(self.settled.expected[row]) for row in rows)))
-            message = f"{len(rows)} expected and {len(columns)} received units could be each other; a person has to tell them apart."
-            yield Draft("TOO_AMBIGUOUS", tuple(units), names[0] if names else None, message)
-
-    def _over_and_unexpected(self) -> Iterator[Draft]:
-        settled = self.settled
-        for row, column in settled.instead.items():
-            wanted, came = settled.expected[row], settled.received[column]
-            message = f"{opening(came)} came instead of {named(wanted)}: another variant of the same product."
-            yield Draft("SUBSTITUTED_VARIANT", (wanted.line_id, came.id), f"{label(came)} for {label(wanted)}", message, "substitutes")
-        lines = {plain_text(unit.line_id) for unit in self.rma.units}
-        over: list[int] = []
-        other: list[int] = []
-        for column in settled.leftover:
-            line = settled.received_ids[column][0]
-            stray = line is not None and line not in lines
-            (over if column in settled.assignment.linked and not stray else other).append(column)
-        if self._within(len(over), self._over_value(over), self.policy.over_units, self.policy.over_value):
-            self.tolerated_over = over
-        for column in over:
-            unit = settled.received[column]
-            setting = "over_units" if self.policy.over_units is not None else "over_value"
-            if self.tolerated_over:
-                message = f"{opening(unit)} is one more than expected, which {setting} allows."
-            else:
-                message = f"{opening(unit)} is one more than expected."
-            yield Draft("OVER", (unit.id,), label(unit), message, setting, blocking=not self.tolerated_over)
-        for column in other:
-            yield self._unexpected(column, lines)
-
-    def _unexpected(self, column: int, lines: set[str | None]) -> Draft:
-        unit, ids = self.settled.received[column], self.settled.received_ids[column]
-        accept = self.policy.unexpected == "accept"
-        if ids[0] is not None and ids[0] not in lines:
-            message = f"{opening(unit)} belongs to line {ids[0]}, which is not, or no longer, in this return."
-            return Draft("WRONG_LINE_OF_ORDER", (unit.id,), label(unit), message)
-        if label(unit) is None:
-            return Draft("UNKNOWN_ITEM", (unit.id,), None, f"Unit {unit.id} carries no identifier; find out what it is.")
-        message = f"{opening(unit)} is not in this return."
-        kept = [line for line in self.settled.left_out if compare(carried(line, self.policy.compiled.ignore_case), ids) is not None]
-        if kept:
-            message = f"{opening(unit)} came for line {kept[0].line_id}, which was not to come here."
-        return Draft("UNEXPECTED", (unit.id,), label(unit), message, "unexpected", blocking=not accept)
-
-    def _missing(self) -> Iterator[Draft]:
-        settled = self.settled
-        if settled.expected and not settled.received:
-            units = tuple([unit.line_id for unit in settled.expected])
-            what = f"{len(units)} unit{'' if len(units) == 1 else 's'} expected, none counted"
-            if self.progress.finals:
-                yield Draft("NOTHING_COUNTED", units, None, f"{what}, and counting is over.", self._grace())
-            elif self.progress.open:
-                yield Draft("NOTHING_COUNTED", units, None, f"{what}; the box is in the warehouse.", "unfinished_grace")
-            else:
-                yield Draft("NOTHING_COUNTED", units, None, f"{what}; nothing has arrived.", "arrival_grace")
-            return
-        for row, columns in settled.partial.items():
-            wanted = settled.expected[row]
-            needs = self.policy.compiled.bundles[settled.expected_ids[row][2]]
-            came: dict[str | None, int] = {}
-            for column in columns:
-                came[settled.received_ids[column][2]] = came.get(settled.received_ids[column][2], 0) + 1
-            lacks = ", ".join(f"{count - came.get(part, 0)} × {part}" for part, count in sorted(needs.items(), key=str) if came.get(part, 0) < count)
-            message = f"{opening(wanted)} came in parts, and not all of them: {lacks} missing."
-            units = (wanted.line_id, *(settled.received[column].id for column in columns))
-            yield Draft("SHORT", units, label(wanted), message, "bundles")
-        # A tolerance never pays for a return of which nothing came.
-        tolerated = bool(settled.by) and self._within(
-            len(settled.short), self._short_value(), self.policy.under_units, self.policy.under_value
-        )
-        for row in settled.short:
-            wanted = settled.expected[row]
-            if tolerated:
-                setting = "under_units" if self.policy.under_units is not None else "under_value"
-                message = f"{opening(wanted)} was not counted, which {setting} allows."
-            else:
-                setting = self._grace()
-                message = f"{opening(wanted)} was not counted."
-            yield Draft("SHORT", (wanted.line_id,), label(wanted), message, setting, blocking=not tolerated)
-
-    @staticmethod
-    def _within(units: int, value: Decimal | None, most_units: int | None, most_value: Decimal | None) -> bool:
-        """Both limits that are set hold: the lower wins. None set allows nothing."""
-        if not units or (most_units is None and most_value is None):
-            return False
-        if most_units is not None and units > most_units:
-            return False
-        return most_value is None or (value is not None and value <= most_value)
-
-    def _short_value(self) -> Decimal | None:
-        values = [worth(self.settled.expected[row]) for row in self.settled.short]
-        return None if None in values else sum((value for value in values if value is not None), Decimal(0))
-
-    def _over_value(self, over: Sequence[int]) -> Decimal | None:
-        """A surplus unit is worth the dearest line it could be."""
-        if self.policy.over_value is None:
-            return None
-        total = Decimal(0)
-        for column in over:
-            values = [worth(self.settled.expected[row]) for row in self._neighbours(column)]
-            known = [value for value in values if value is not None]
-            if not known or len(known) < len(values):
-                return None
-            total += max(known)
-        return total
-
-    def _neighbours(self, column: int) -> list[int]:
-        ids = self.settled.received_ids[column]
-        return [row for row, wanted in enumerate(self.settled.expected_ids) if compare(wanted, ids) is not None]
-
-    # ------------------------------------------------------------------------------------------------ what was paired
-
-    def _pairs(self) -> Iterator[Draft]:
-        settled = self.settled
-        rows_of = {column: row for row, (columns, _) in settled.by.items() for column in columns}
-        for row, (columns, how) in settled.by.items():
-            if how.startswith(("bundle:", "substitute:")):
-                continue
-            for kind in conflicting(settled.expected_ids[row], settled.received_ids[columns[0]]):
-                wanted, came = settled.expected[row], settled.received[columns[0]]
-                ours, theirs = settled.expected_ids[row][kind], settled.received_ids[columns[0]][kind]
-                message = f"{opening(wanted)} and {named(came)} agree on {how}, but the {TIERS[kind]} is {ours} here and {theirs} there."
-                yield Draft("IDENTIFIER_CONFLICT", (wanted.line_id, came.id, *self._rivals(row)), f"{TIERS[kind]}:{ours}", message)
-        for column in self.tolerated_over:
-            # Surplus is allowed only of what was expected for certain.
-            if all((compare(settled.expected_ids[row], settled.received_ids[column]) or (0, 0))[1] for row in self._neighbours(column)):
-                came = settled.received[column]
-                message = f"{opening(came)} agrees with a line of this return on one identifier and not on another."
-                yield Draft("IDENTIFIER_CONFLICT", (came.id,), label(came), message)
-        if self.policy.match_level < 4:
-            return
-        accepted = [*rows_of, *self.tolerated_over]
-        if self.policy.unexpected == "accept":
-            accepted += [column for column in settled.leftover if column not in settled.assignment.linked]
-        for column in sorted(accepted):
-            yield from self._condition(column, rows_of.get(column))
-
-    def _condition(self, column: int, row: int | None) -> Iterator[Draft]:
-        came = self.settled.received[column]
-        units = (came.id,) if row is None else (self.settled.expected[row].line_id, came.id, *self._rivals(row))
-        if came.condition is None:
-            if self.policy.require_grading:
-                message = f"{opening(came)} was not graded."
-                yield Draft("CONDITION_UNKNOWN", units, label(came), message, "grading_grace")
-        elif came.condition in CONDITIONS:
-            least, setting = self._least(column, row)
-            if CONDITIONS.index(came.condition) < CONDITIONS.index(least):
-                message = f"{opening(came)} is {came.condition}; {setting} asks for {least}."
-                yield Draft("CONDITION_BELOW_MIN", units, label(came), message, setting)
-
-    def _least(self, column: int, row: int | None) -> tuple[str, str]:
-        """What is asked of a unit: by the strictest line it could be, so that it never matters which of equal units is the damaged one."""
-        by_outcome = self.policy.min_condition_by_outcome
-        if not by_outcome:
-            return self.policy.min_condition, "min_condition"
-        rows = set(self._neighbours(column)) | ({row} if row is not None else set())
-        asked = []
-        for place in rows:
-            outcome = outcome_of(self.settled.expected[place], self.rma) or "default"
-            for word in [outcome] if outcome in by_outcome else outcome.split("+"):
-                found = by_outcome.get(word)
-                asked.append((found, "min_condition_by_outcome") if found else (self.policy.min_condition, "min_condition"))
-        return max(asked, key=lambda item: (CONDITIONS.index(item[0]), item[1]), default=(self.policy.min_condition, "min_condition"))
-
-    def _rivals(self, row: int) -> tuple[str, ...]:
-        """Surplus that is allowed only because this line is there: it is concerned as well."""
-        wanted = self.settled.expected_ids[row]
-        return tuple(
-            [self.settled.received[column].id for column in self.tolerated_over if compare(wanted, self.settled.received_ids[column]) is not None]
-        )
-
-    # -------------------------------------------------------------------------------------------- value, place, time
-
-    def _value(self) -> Iterator[Draft]:
-        policy = self.policy
-        amounts = [name for name in ("under_value", "over_value", "review_above_value") if getattr(policy, name) is not None]
-        if policy.currency is not None and amounts and plain_text(self.rma.currency) != policy.currency:
-            message = f"The return is in {self.rma.currency or 'no known currency'}, {', '.join(amounts)} in {policy.currency}."
-            yield Draft("CURRENCY_MISMATCH", self.everything, f"currency:{self.rma.currency}", message, "currency")
-        if policy.review_above_value is not None:
-            total = total_of(self.rma)
-            if total is None:
-                yield Draft("VALUE_UNKNOWN", self.everything, None, "What this return releases is not known.", "review_above_value")
-            elif total > policy.review_above_value:
-                message = f"It releases {total}, more than {policy.review_above_value}."
-                yield Draft("VALUE_ABOVE_LIMIT", self.everything, None, message, "review_above_value")
-
-    def _place_and_time(self) -> Iterator[Draft]:
-        for receipt in self.receipts:
-            elsewhere = receipt.warehouse_id is not None and receipt.warehouse_id not in self.policy.warehouses
-            if self.policy.warehouses and elsewhere and receipt.units:
-                units = tuple([unit.id for unit in receipt.units])
-                message = f"Receipt {receipt.id} was counted at warehouse {receipt.warehouse_id}."
-                yield Draft("WRONG_DESTINATION", units, f"warehouse:{receipt.warehouse_id}", message, "warehouses")
-        for unit in self.settled.left_out:
-            message = f"{opening(unit)} stays with the shopper or goes elsewhere; it is not judged."
-            yield Draft("LEFT_OUT", (unit.line_id,), label(unit), message, blocking=False)
-        created = utc(self.rma.created_at)
-        arrivals = [utc(receipt.arrived_at or receipt.received_at) for receipt in self.receipts if receipt.units]
-        arrived = min((time for time in arrivals if time is not None), default=None)
-        if created is None or arrived is None:
-            return
-        for setting, blocking in (("days_late_flag", True), ("days_late_warn", False)):
-            limit = getattr(self.policy, setting)
-            if limit is not None and arrived > later(created, timedelta(days=limit)):
-                message = f"It arrived {(arrived - created).days} days after the return was made; {setting} is {limit}."
-                yield Draft("LATE", self.everything, None, message, setting, blocking)
-                return
-
-    # ------------------------------------------------------------------------------------------------- final or not
-
-    def _final(self) -> Iterator[Draft]:
-        if not self.settled.received:
-            return
-        for receipt in self.progress.open:
-            units = tuple([unit.id for unit in receipt.units])
-            message = f"Receipt {receipt.id} is still being counted: {len(units)} unit{'' if len(units) == 1 else 's'} so far."
-            yield Draft("RECEIPT_NOT_FINAL", units, f"receipt:{receipt.id}", message, "unfinished_grace", until=self.clock.counted_until(receipt))
-        if self.policy.settle_window and not self.progress.open:
-            counted = self.clock.counted_at
-            rests = None if counted is None else later(counted, self.policy.settle_window)
-            if rests is None or self.clock.at < rests:
-                until = f"until {day(rests)}" if rests else "but when it was counted is not known"
-                message = f"A finished receipt rests {span(self.policy.settle_window)}, {until}."
-                yield Draft("SETTLING", self.everything, None, message, "settle_window", until=rests)
-
-    def set_deadlines(self, drafts: list[Draft]) -> None:
-        """When each finding stops being curable."""
-        open_ends = [draft.until for draft in drafts if draft.code == "RECEIPT_NOT_FINAL"]
-        if open_ends:
-            # Everything waits for the count, and the first box that stays half counted too long ends it.
-            known = [end for end in open_ends if end is not None]
-            end = min(known) if len(known) == len(open_ends) else None
-            for draft in drafts:
-                if draft.code != "RECEIPT_NOT_FINAL":
-                    draft.until = end
-        else:
-            rests = next((draft.until for draft in drafts if draft.code == "SETTLING"), None)
-            for draft in drafts:
-                if draft.code != "SETTLING":
-                    own = self._own_deadline(draft)
-                    draft.until = max(filter(None, (own, rests)), default=None)
+def set_deadlines(case: Case, drafts: list[Draft]) -> None:
+    """When each finding stops being curable."""
+    open_ends = [draft.until for draft in drafts if draft.code == "RECEIPT_NOT_FINAL"]
+    if open_ends:
+        # Everything waits for the count, and the first box that stays half counted too long ends it.
+        known = [end for end in open_ends if end is not None]
+        end = min(known) if len(known) == len(open_ends) else None
         for draft in drafts:
-            waits_itself = draft.code == "RECEIPT_NOT_FINAL" or not open_ends
-            if draft.blocking and waits_itself and draft.setting in _GRACES and draft.code != "SETTLING":
-                draft.message += self._says(draft)
-
-    def _own_deadline(self, draft: Draft) -> datetime | None:
-        wait = CODES[draft.code].wait
-        if draft.code == "NOTHING_COUNTED" and draft.setting in ("arrival_grace", "unfinished_grace"):
-            return self.clock.arrives_until
-        if wait is Wait.NONE or (draft.code == "UNKNOWN_VALUE" and draft.setting != "unknown_grace"):
-            return None if self.settled.received or self.progress.finals else self.clock.arrives_until
-        counted = self.clock.counted_at
-        if counted is None:
-            return None if self.settled.received or self.progress.finals else self.clock.arrives_until
-        if wait is Wait.SHORT:
-            return later(counted, getattr(self.policy, self._grace()))
-        return later(counted, getattr(self.policy, wait.value or ""))
-
-    def _says(self, draft: Draft) -> str:
-        setting = str(draft.setting)
-        length = span(getattr(self.policy, setting))
-        if draft.until is None:
-            return f" No time is known from which {setting} ({length}) could run."
-        ended = "ended" if draft.until <= self.clock.at else "ends"
-        return f" Its {setting} ({length}) {ended} {day(draft.until)}."
+            if draft.code != "RECEIPT_NOT_FINAL":
+                draft.until = end
+    else:
+        rests = next((draft.until for draft in drafts if draft.code == "SETTLING"), None)
+        for draft in drafts:
+            if draft.code != "SETTLING":
+                own = _own_deadline(case, draft)
+                draft.until = max(filter(None, (own, rests)), default=None)
+    for draft in drafts:
+        waits_itself = draft.code == "RECEIPT_NOT_FINAL" or not open_ends
+        if draft.blocking and waits_itself and draft.setting in _GRACES and draft.code != "SETTLING":
+            draft.message += _says(case, draft)
 
 
-_GRACES = frozenset(wait.value for wait in Wait if wait.value) | {"short_grace_multi"}
+def _own_deadline(case: Case, draft: Draft) -> datetime | None:
+    wait = CODES[draft.code].wait
+    # While nothing has been counted, goods that arrive may still settle anything.
+    nothing_yet = None if case.settled.received or case.progress.finals else case.clock.arrives_until
+    if draft.code == "NOTHING_COUNTED" and draft.setting in ("arrival_grace", "unfinished_grace"):
+        return case.clock.arrives_until
+    if wait is Wait.NONE or (draft.code == "UNKNOWN_VALUE" and draft.setting != "unknown_grace"):
+        return nothing_yet
+    counted = case.clock.counted_at
+    if counted is None:
+        return nothing_yet
+    if wait is Wait.SHORT:
+        return later(counted, getattr(case.policy, case.grace))
+    return later(counted, getattr(case.policy, wait.value or ""))
+
+
+def _says(case: Case, draft: Draft) -> str:
+    setting = str(draft.setting)
+    length = span(getattr(case.policy, setting))
+    if draft.until is None:
+        return f" No time is known from which {setting} ({length}) could run."
+    ended = "ended" if draft.until <= case.clock.at else "ends"
+    return f" Its {setting} ({length}) {ended} {day(draft.until)}."

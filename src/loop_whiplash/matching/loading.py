@@ -21,7 +21,15 @@ from loop_whiplash.errors import ConfigurationError, PolicyError
 from .decision import Decision
 from .policy import Policy, Profile
 
-__all__ = ["decision_from_dict", "decision_to_dict", "length_from_text", "length_to_text", "policy_from_dict", "policy_from_toml", "policy_to_dict"]
+__all__ = [
+    "decision_from_dict",
+    "decision_to_dict",
+    "length_from_text",
+    "length_to_text",
+    "policy_from_dict",
+    "policy_from_toml",
+    "policy_to_dict",
+]
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PART = r"(\d{1,9}(?:\.\d{1,6})?)\s*(w|d|h|m|s|weeks?|days?|hours?|min(?:utes?)?|sec(?:onds?)?)"
@@ -170,7 +178,7 @@ def _structure(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
 
 
 def _twin(cls: type[Any], name: str, without: tuple[str, ...]) -> type[Any]:
-    """The same fields and types without converters and checks, so that cattrs tells *where* a value is wrong, and the class itself what is."""
+    """The same fields and types without checks: cattrs tells where a value is of the wrong type, the class itself what cannot be."""
     attrs.resolve_types(cls)
     fields = {
         field.name: attrs.field(type=field.type, default=field.default, kw_only=True)

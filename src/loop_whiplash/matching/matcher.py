@@ -12,7 +12,8 @@ from .clean import clean_pairs, is_clean
 from .codes import RULES_VERSION
 from .decision import Decision, LateFields, Verdict, decide
 from .evidence import evidence_of, fingerprint_of
-from .judgement import ENDED, Draft, Judgement, finish, judge
+from .findings import Draft
+from .judgement import ENDED, Judgement, finish, judge
 from .policy import Policy
 from .settlement import Settlement, settle
 from .snapshots import newest, progress_of

@@ -24,21 +24,19 @@ def cheapest(costs: Sequence[Sequence[int | None]], unpaired: Sequence[int]) -> 
     width = len(costs[0]) if costs else 0
     row_price = [0] * len(costs)
     column_price = [0] * width
-    column_of: list[int | None] = [None] * len(costs)
-    row_of: list[int | None] = [None] * width
+    column_of = [-1] * len(costs)
+    row_of = [-1] * width
     for start in range(len(costs)):
         distance: list[int | None] = [None] * width
         came_from = [start] * width
         waiting = list(range(width))
         visited: list[tuple[int, int, int]] = []  # row, column that led to it, distance
         row, travelled = start, 0
-        best_end: int | None = None
-        end_row, end_column = start, -1
+        best_end, end_row, end_column = unpaired[start] - row_price[start], start, -1
         while True:
             base = travelled - row_price[row]
-            leave = base + unpaired[row]
-            if best_end is None or leave < best_end:
-                best_end, end_row, end_column = leave, row, -1
+            if base + unpaired[row] < best_end:
+                best_end, end_row, end_column = base + unpaired[row], row, -1
             line = costs[row]
             nearest: int | None = None
             nearest_column = -1
@@ -55,13 +53,12 @@ def cheapest(costs: Sequence[Sequence[int | None]], unpaired: Sequence[int]) -> 
             if nearest is None or nearest >= best_end:
                 break
             holder = row_of[nearest_column]
-            if holder is None:
+            if holder < 0:
                 best_end, end_row, end_column = nearest, came_from[nearest_column], nearest_column
                 break
             waiting.remove(nearest_column)
             visited.append((holder, nearest_column, nearest))
             row, travelled = holder, nearest
-        assert best_end is not None
         row_price[start] += best_end
         for holder, column, far in visited:
             row_price[holder] += best_end - far
@@ -70,14 +67,13 @@ def cheapest(costs: Sequence[Sequence[int | None]], unpaired: Sequence[int]) -> 
         row, column = end_row, end_column
         while True:
             previous = column_of[row]
-            column_of[row] = None if column < 0 else column
+            column_of[row] = column
             if column >= 0:
                 row_of[column] = row
             if row == start:
                 break
-            assert previous is not None
             row, column = came_from[previous], previous
-    return column_of
+    return [None if column < 0 else column for column in column_of]
 
 
 def lexicographic(costs: Sequence[Sequence[int | None]]) -> list[int | None]:

@@ -115,10 +115,6 @@ def _maybe_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, set, frozenset)) else value
 
 
-def amount(default: Any = None) -> Any:
-    return attrs.field(default=default, converter=_to_amount, validator=_amount)
-
-
 def texts(*default: str) -> Any:
     return attrs.field(default=default, converter=_to_tuple, validator=_texts)
 
@@ -135,8 +131,8 @@ class Profile:
 
     name: str = attrs.field(validator=_text)
     policy: Policy
-    value_above: Decimal | None = amount()
-    value_below: Decimal | None = amount()
+    value_above: Decimal | None = attrs.field(default=None, converter=_to_amount, validator=_amount)
+    value_below: Decimal | None = attrs.field(default=None, converter=_to_amount, validator=_amount)
     outcomes: tuple[str, ...] = texts()
     currencies: tuple[str, ...] = texts()
     destinations: tuple[str, ...] = texts()
@@ -148,7 +144,9 @@ class Profile:
         if not isinstance(self.policy, Policy) or self.policy.profiles:
             raise PolicyError(f"profile {self.name!r}: its policy must be a Policy without profiles of its own")
         if self.value_above is not None and self.value_below is not None and self.value_above >= self.value_below:
-            raise PolicyError(f"profile {self.name!r}: value_above {self.value_above} and value_below {self.value_below} leave nothing between")
+            raise PolicyError(
+                f"profile {self.name!r}: value_above {self.value_above} and value_below {self.value_below} leave nothing between"
+            )
 
     def is_for(self, rma: Rma) -> bool:
         """Whether every condition that is set holds for this return."""
@@ -193,7 +191,7 @@ class Policy:
     Attributes:
         name: shown in explanations; no part of the fingerprint.
         match_level: 3: the count decides (three-way); 4: count and condition (four-way).
-        under_units, under_value: how much may be missing; None sets no limit of that kind, the lower of the two wins, both None allow nothing.
+        under_units, under_value: how much may be missing. None sets no limit of that kind, the lower of two wins, both None allow nothing.
         over_units, over_value: how much may be too much, likewise.
         currency: the currency of every amount here; a return in another is not judged by amounts but flagged. None: any.
         substitutes: ``"never"``, ``"same_product"`` (another variant of the product is as good) or ``"listed"``.
@@ -223,9 +221,9 @@ class Policy:
     name: str = attrs.field(default="default", validator=_text)
     match_level: int = attrs.field(default=4, validator=_one_of(3, 4))
     under_units: int | None = attrs.field(default=None, validator=_count)
-    under_value: Decimal | None = amount()
+    under_value: Decimal | None = attrs.field(default=None, converter=_to_amount, validator=_amount)
     over_units: int | None = attrs.field(default=None, validator=_count)
-    over_value: Decimal | None = amount()
+    over_value: Decimal | None = attrs.field(default=None, converter=_to_amount, validator=_amount)
     currency: str | None = attrs.field(default=None, validator=attrs.validators.optional(_text))
     substitutes: str = attrs.field(default="never", validator=_one_of("never", "same_product", "listed"))
     substitute_skus: Mapping[str, tuple[str, ...]] = attrs.field(factory=FrozenMap, converter=_to_map)
@@ -233,7 +231,7 @@ class Policy:
     min_condition: str = attrs.field(default="good", validator=_one_of(*CONDITIONS))
     min_condition_by_outcome: Mapping[str, str] = attrs.field(factory=FrozenMap, converter=_to_map)
     require_grading: bool = attrs.field(default=False, validator=_flag)
-    review_above_value: Decimal | None = amount()
+    review_above_value: Decimal | None = attrs.field(default=None, converter=_to_amount, validator=_amount)
     days_late_warn: int | None = attrs.field(default=None, validator=_count)
     days_late_flag: int | None = attrs.field(default=None, validator=_count)
     settle_window: timedelta = attrs.field(default=_NO_TIME, validator=_length)
@@ -361,7 +359,9 @@ def _contradictions(policy: Policy) -> None:
     if policy.match_level == 3:
         for name in ("require_grading", "min_condition_by_outcome"):
             if getattr(policy, name):
-                raise PolicyError(f"Policy.match_level 3 does not look at conditions, but Policy.{name} is set; use match_level 4 or drop it")
+                raise PolicyError(
+                    f"Policy.match_level 3 does not look at conditions, but Policy.{name} is set; use match_level 4 or drop it"
+                )
     if policy.substitutes == "listed" and not policy.substitute_skus:
         raise PolicyError("Policy.substitutes is 'listed', but Policy.substitute_skus lists none")
     if policy.substitutes != "listed" and policy.substitute_skus:
@@ -382,7 +382,9 @@ def _contradictions(policy: Policy) -> None:
         if condition not in CONDITIONS:
             raise _refuse(f"min_condition_by_outcome[{outcome!r}]", condition, "one of " + ", ".join(map(repr, CONDITIONS)))
         if outcome in policy.keep_item_outcomes:
-            raise PolicyError(f"Policy.keep_item_outcomes leaves {outcome!r} out, but Policy.min_condition_by_outcome sets a condition for it")
+            raise PolicyError(
+                f"Policy.keep_item_outcomes leaves {outcome!r} out, but Policy.min_condition_by_outcome sets a condition for it"
+            )
     for sku, others in policy.substitute_skus.items():
         if not isinstance(others, tuple) or not others or not all(isinstance(other, str) and plain_text(other) for other in others):
             raise _refuse(f"substitute_skus[{sku!r}]", others, "a list of SKUs")
@@ -399,7 +401,9 @@ def _check_bundles(policy: Policy) -> None:
     key = plain_sku if policy.sku_case == "ignore" else plain_text
     parents = [key(parent) for parent in policy.bundles]
     if len(set(parents)) != len(parents) or None in parents:
-        raise PolicyError(f"Policy.bundles names a SKU twice, or an empty one: {', '.join(map(repr, policy.bundles))} (sku_case {policy.sku_case!r})")
+        raise PolicyError(
+            f"Policy.bundles names a SKU twice, or an empty one: {', '.join(map(repr, policy.bundles))} (sku_case {policy.sku_case!r})"
+        )
     for parent, parts in policy.bundles.items():
         if not isinstance(parts, Mapping) or not parts:
             raise _refuse(f"bundles[{parent!r}]", parts, "a mapping from component SKU to a number")
@@ -410,4 +414,6 @@ def _check_bundles(policy: Policy) -> None:
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
                 raise _refuse(f"bundles[{parent!r}][{part!r}]", count, "a whole number from 1 up")
             if key(part) in parents:
-                raise PolicyError(f"Policy.bundles[{parent!r}] has the component {part!r}, which is a bundle itself; list its components instead")
+                raise PolicyError(
+                    f"Policy.bundles[{parent!r}] has the component {part!r}, which is a bundle itself; list its components instead"
+                )

@@ -175,10 +175,8 @@ def _full_sets(result: Settlement, rows: list[int], columns: list[int], policy: 
 def _substitutes(result: Settlement, rows: list[int], columns: list[int], policy: Policy) -> tuple[list[int], list[int]]:
     if policy.substitutes == "never" or not rows or not columns:
         return rows, columns
-    if policy.substitutes == "same_product":
-        found = _same_product(result, rows, columns)
-    else:
-        found = _listed(result, rows, columns, policy)
+    listed = policy.substitutes == "listed"
+    found = _listed(result, rows, columns, policy) if listed else _same_product(result, rows, columns)
     for row, column in found.items():
         result.by[row] = (column,), f"substitute:{(label(result.received[column]) or '').partition(':')[2]}"
     used = set(found.values())
