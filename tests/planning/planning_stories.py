@@ -108,7 +108,16 @@ def sent(phase: str = "accepted", *, ago: timedelta = HOUR, evidence: str = "e-o
 
 
 def made(**facts: Any) -> Create:
-    facts = {"phase": "done", "attempt": 1, "began_at": NOW - DAY, "done_at": NOW - DAY, "verified": True, "consumer_return_id": 900, "tracking": "TRACK-1", **facts}
+    facts = {
+        "phase": "done",
+        "attempt": 1,
+        "began_at": NOW - DAY,
+        "done_at": NOW - DAY,
+        "verified": True,
+        "consumer_return_id": 900,
+        "tracking": "TRACK-1",
+        **facts,
+    }
     return Create(**facts)
 
 
@@ -116,7 +125,9 @@ def sending(ago: timedelta = MINUTE, **facts: Any) -> Create:
     return Create(**{"phase": "sending", "attempt": 1, "began_at": NOW - ago, **facts})
 
 
-def flagged(phase: str = "confirmed", *, keys: tuple[str, ...] = (SHORT.key,), evidence: str = "e-old", ago: timedelta = DAY, **facts: Any) -> Journal:
+def flagged(
+    phase: str = "confirmed", *, keys: tuple[str, ...] = (SHORT.key,), evidence: str = "e-old", ago: timedelta = DAY, **facts: Any
+) -> Journal:
     act = sent(phase, ago=ago, evidence=evidence, **facts)
     return Journal(flag=act, flagged=keys, flag_evidence=evidence, create=made())
 

@@ -12,7 +12,9 @@ MAP = Journal(create=made(lines={"51": ("L1",), "52": ("L2", "L3")}))
 
 
 def told(*lines: tuple[int, str | None, int], id: int = 900) -> Receipt:
-    return announced(id, lines=tuple(ReceiptLine(id=n, item_id=item, sku=sku, quantity=count) for n, (item, sku, count) in enumerate(lines)))
+    return announced(
+        id, lines=tuple(ReceiptLine(id=n, item_id=item, sku=sku, quantity=count) for n, (item, sku, count) in enumerate(lines))
+    )
 
 
 def test_by_the_map_stored_at_create() -> None:
@@ -22,7 +24,9 @@ def test_by_the_map_stored_at_create() -> None:
     assert drift(rma(units=units(5)), [same], MAP) == "Loop has lines L4, L5 that were not announced"
     assert drift(rma(units=units(1)), [same], MAP) == "lines L2, L3 were announced and are gone in Loop"
     swapped = (*units(2), evolve(units()[0], line_id="L9"))
-    assert drift(rma(units=swapped), [same], MAP) == "Loop has lines L9 that were not announced; lines L3 were announced and are gone in Loop"
+    assert (
+        drift(rma(units=swapped), [same], MAP) == "Loop has lines L9 that were not announced; lines L3 were announced and are gone in Loop"
+    )
     assert drift(rma(units=units(3)), [told((51, None, 1), (52, None, 3))], MAP) == "item 52 was announced 2 ×, Whiplash now says 3 ×"
     assert drift(rma(units=units(3)), [told((51, None, 3))], MAP) == "item 51 was announced 1 ×, Whiplash now says 3 ×"
     assert drift(rma(units=units(3)), [told((51, None, 1))], MAP) == "item 52 was announced 2 ×, Whiplash now says 0 ×"
@@ -33,7 +37,10 @@ def test_by_sku_where_both_sides_name_all() -> None:
     assert drift(rma(units=units(2)), [told((1, "SKU-1", 2))], Journal()) == "Loop has 1 × sku-2, Whiplash was told of 1 × sku-1"
     twice = (*units(1), evolve(units()[0], line_id="L2"))
     assert drift(rma(units=twice), [told((1, "SKU-1", 1), (2, "B", 1))], Journal()) == "Loop has 1 × sku-1, Whiplash was told of 1 × b"
-    assert drift(rma(units=units(2)), [told((1, "A", 1), (2, "B", 1))], Journal()) == "Loop has 1 × sku-1, 1 × sku-2, Whiplash was told of 1 × a, 1 × b"
+    assert (
+        drift(rma(units=units(2)), [told((1, "A", 1), (2, "B", 1))], Journal())
+        == "Loop has 1 × sku-1, 1 × sku-2, Whiplash was told of 1 × a, 1 × b"
+    )
 
 
 def test_by_number_where_some_have_no_sku() -> None:

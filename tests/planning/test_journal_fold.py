@@ -159,7 +159,9 @@ def test_acknowledge() -> None:
     assert moved.acknowledged["REVIEW_STALE"].until.isoformat() == "2025-07-01T00:00:00+00:00"
 
 
-@pytest.mark.parametrize("said", [None, {"code": "X"}, {"code": "X", "until": "soon"}, {"until": "2025-07-01"}, {"code": 5, "until": "2025-07-01"}])
+@pytest.mark.parametrize(
+    "said", [None, {"code": "X"}, {"code": "X", "until": "soon"}, {"until": "2025-07-01"}, {"code": 5, "until": "2025-07-01"}]
+)
 def test_an_acknowledgement_that_cannot_be_read_changes_nothing(said: Any) -> None:
     assert heard(KNOWN, "person.acknowledge", said) == KNOWN
 

@@ -135,11 +135,19 @@ def test_another_rma_in_its_place_is_adopted_without_the_old_map() -> None:
     assert (after.consumer_return_id, after.lines, after.adopted, after.verified, after.done_at) == (901, {}, True, False, NOW)
 
 
-def test_several_or_attached_or_none_settle_nothing() -> None:
+def test_several_or_none_settle_nothing() -> None:
     journal = Journal(create=sending(), attached=(55,))
-    for receipts in ((), (announced(900), announced(901)), (announced(55),)):
+    for receipts in ((), (announced(900), announced(901)), (announced(900), announced(901), announced(55))):
         assert learnt(journal, rma(), *receipts).create == journal.create
     assert learnt(journal, rma(), announced(55), announced(900)).create.consumer_return_id == 900
+
+
+def test_what_a_person_attached_stands_for_the_rma_where_there_is_no_other() -> None:
+    journal = Journal(create=sending(lines={"51": ("L1",)}), attached=(55, 56))
+    after = learnt(journal, rma(), announced(56), announced(55)).create
+    assert (after.phase, after.consumer_return_id, after.adopted) == ("done", 55, True)
+    assert learnt(Journal(create=made(), attached=(55,)), rma(), announced(55), announced(900)).create == made()
+    assert learnt(Journal(create=made(), attached=(55,)), rma(), announced(55)).create.consumer_return_id == 55
 
 
 def test_one_rma_seen_after_the_lag_is_verified() -> None:

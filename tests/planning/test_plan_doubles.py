@@ -124,6 +124,8 @@ def test_a_touched_rma_of_a_cancelled_return_is_not_deleted() -> None:
 def test_absence_in_loop_is_never_a_reason_to_delete() -> None:
     plan = planned(None, announced(), journal=OURS, settings=DELETE)
     assert (plan.rule, plan.action) == ("unknown to Loop, RMA", None)
+    double = planned(None, announced(900), announced(901), journal=OURS, settings=DELETE)
+    assert (double.rule, double.action) == ("several live RMAs", None)
 
 
 def test_an_orphan_dates_from_when_it_was_first_seen_else_from_its_making() -> None:

@@ -123,7 +123,10 @@ def test_after_a_flag_of_ours_only_new_evidence_is_processed(phase: str) -> None
 
 
 def test_evidence_that_is_not_told_is_not_new() -> None:
-    assert planned(rma(), counted(), journal=flagged("cleared"), decision=says("PROCESS", evidence="")).rule == "PROCESS after our flag, same evidence"
+    assert (
+        planned(rma(), counted(), journal=flagged("cleared"), decision=says("PROCESS", evidence="")).rule
+        == "PROCESS after our flag, same evidence"
+    )
 
 
 def test_flag_memory_alone_tells_that_we_flagged() -> None:
@@ -136,7 +139,10 @@ def test_flag_memory_alone_tells_that_we_flagged() -> None:
 def test_after_a_flag_a_return_is_still_processed_only_once() -> None:
     journal = evolve(flagged("cleared"), process=sent("confirmed"))
     assert planned(rma(), counted(), journal=journal, decision="PROCESS").rule == "PROCESS, sent before"
-    assert planned(rma(was_processed=True), counted(), journal=flagged("cleared"), decision="PROCESS").rule == "PROCESS, value released already"
+    assert (
+        planned(rma(was_processed=True), counted(), journal=flagged("cleared"), decision="PROCESS").rule
+        == "PROCESS, value released already"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- in review

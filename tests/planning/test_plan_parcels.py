@@ -49,7 +49,9 @@ def test_delivered_and_not_counted_is_a_break() -> None:
     assert (found.code, found.since) == ("DELIVERED_NOT_RECEIVED", NOW - 7 * DAY)
     assert found.reason == "The parcel was delivered by 2025-06-08 12:00 UTC; nothing has been counted."
     assert codes(story(20 * DAY)) == ["DELIVERED_NOT_RECEIVED"]
-    assert codes(planned(rma(label_statuses=("delivered",), label_updated_at=None, created_at=NOW - 7 * DAY), announced())) == ["DELIVERED_NOT_RECEIVED"]
+    assert codes(planned(rma(label_statuses=("delivered",), label_updated_at=None, created_at=NOW - 7 * DAY), announced())) == [
+        "DELIVERED_NOT_RECEIVED"
+    ]
 
 
 @pytest.mark.parametrize("name", ["delivered_at", "arrived_at"])
@@ -114,7 +116,9 @@ def test_another_label_is_told_to_whiplash() -> None:
     assert plan.reasons == ("Loop issued another label.",)
     assert planned(evolve(again, state="review"), announced(), journal=journal).action is not None
     first = Journal(create=made(tracking=None))
-    assert planned(rma(), announced(tracking=None), journal=first).action == UpdateRma(consumer_return_id=900, tracking="TRACK-1", carrier="UPS")
+    assert planned(rma(), announced(tracking=None), journal=first).action == UpdateRma(
+        consumer_return_id=900, tracking="TRACK-1", carrier="UPS"
+    )
 
 
 def test_no_update_where_there_is_nothing_to_tell_or_no_right_to() -> None:

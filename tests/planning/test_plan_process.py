@@ -159,7 +159,9 @@ def test_what_cannot_be_read_is_never_processed_but_may_be_flagged() -> None:
 
 def test_a_unit_without_any_identifier_is_an_unknown_item() -> None:
     bare = ReceivedUnit(id="900/1", condition="good")
-    (found,) = planned(rma(), counted(units=(bare, evolve(bare, id="900/2"), evolve(bare, id="900/3", barcode="4006381333931"))), decision="PROCESS").breaks
+    (found,) = planned(
+        rma(), counted(units=(bare, evolve(bare, id="900/2"), evolve(bare, id="900/3", barcode="4006381333931"))), decision="PROCESS"
+    ).breaks
     assert (found.code, found.since) == ("UNKNOWN_ITEM", NOW - HOUR)
     assert found.reason == "Counted without any identifier: 900/1, 900/2."
     for name in ("line_id", "sku", "barcode", "variant_id", "product_id"):

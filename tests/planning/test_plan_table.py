@@ -89,9 +89,7 @@ STORIES = (
     ),
     Story(
         row="processed by us, changed since",
-        tell=lambda: planned(
-            closed(), counted(updated_at=NOW - DAY), journal=Journal(process=sent("confirmed")), decision="NO_ACTION"
-        ),
+        tell=lambda: planned(closed(), counted(updated_at=NOW - DAY), journal=Journal(process=sent("confirmed")), decision="NO_ACTION"),
         why=("What was counted changed after we processed it.",),
         breaks=(("POST_ACTION_CORRECTION", DAY, "What was counted is not what it was processed on."),),
         then=NOW + DAY,
@@ -156,10 +154,15 @@ STORIES = (
     Story(
         row="older than start, counted",
         tell=lambda: planned(rma(), counted(), settings=LIVE),
-        why=("The goods were counted; it is for a person to decide.", "It was created before Settings.start; it is reported, never acted on."),
+        why=(
+            "The goods were counted; it is for a person to decide.",
+            "It was created before Settings.start; it is reported, never acted on.",
+        ),
         breaks=(("RECEIVED_NOT_ACTIONED", HOUR, "Counted, and created before Settings.start."),),
     ),
-    Story(row="nothing to ship", tell=lambda: planned(rma(units=())), why=("Nothing to announce: it has no units to send back.",), then=None),
+    Story(
+        row="nothing to ship", tell=lambda: planned(rma(units=())), why=("Nothing to announce: it has no units to send back.",), then=None
+    ),
     Story(
         row="not yet eligible",
         tell=lambda: planned(rma(label_statuses=("new",))),

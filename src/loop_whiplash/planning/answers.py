@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from loop_whiplash.matching.decision import Decision, Verdict
+from loop_whiplash.matching.decision import Decision
 from loop_whiplash.returns.model import Receipt
 
 from .breaks import BREAKS, open_break
@@ -185,8 +185,7 @@ def _unconfirmed(s: Situation) -> Break:
 
 def process_in_doubt(s: Situation) -> Plan:
     process = s.journal.process
-    if not _overdue(s):
-        assert process.began_at is not None
+    if process.began_at is not None and not _overdue(s):
         until = process.began_at + s.settings.confirm_by
         next_check_at = min(_again(s, process.began_at), until)
         return _later(s, f"A process was sent; its effect is looked for until {_day(until)}.", next_check_at)
@@ -298,7 +297,7 @@ def create_refused(s: Situation) -> Plan:
 
 def rma_gone(s: Situation) -> Plan:
     done_at = s.create.done_at
-    if s.create.phase == "done" and done_at is not None and s.at <= done_at + s.settings.bound:
+    if done_at is not None and s.at <= done_at + s.settings.bound:
         return _living(s, "The RMA was just made and does not show yet.", until=done_at + s.settings.bound + A_BIT)
     found = _break(s, "MISSING_IN_WMS", since=done_at, reason="The RMA was there and is gone; it is not made again by itself.")
     return _living(s, "The RMA is gone from Whiplash; a person's turn.", found)
@@ -333,7 +332,9 @@ def not_yet_eligible(s: Situation) -> Plan:
     word = "/".join(s.labels)
     if s.at < limit:
         return _living(s, f"Its label is {word}; announced from {s.settings.create_on} on.", until=limit)
-    found = _break(s, "IN_TRANSIT_STALE", since=limit - NEVER_SCANNED_AFTER, reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days.")
+    found = _break(
+        s, "IN_TRANSIT_STALE", since=limit - NEVER_SCANNED_AFTER, reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days."
+    )
     return _living(s, f"Its label is still {word}.", found)
 
 
@@ -342,7 +343,8 @@ def held(s: Situation) -> Plan:
 
 
 def create(s: Situation) -> Plan:
-    reason = "A label says that it is on its way." if s.on_its_way else "No label will say that it is on its way; it is announced all the same."
+    unsaid = "No label will say that it is on its way; it is announced all the same."
+    reason = "A label says that it is on its way." if s.on_its_way else unsaid
     until = s.at + s.settings.bound + A_BIT
     if s.create.problem:
         code, said = s.create_problem
@@ -421,7 +423,7 @@ def _label_update(s: Situation) -> UpdateRma | None:
 
 
 def wait(s: Situation) -> Plan:
-    deadline = s.decision.deadline if s.decision is not None else None
+    deadline = s.decision.deadline
     if deadline is not None and deadline > s.at:
         return _living(s, f"The matcher waits until {_day(deadline)}.", until=deadline)
     reason = "The matcher waits without a deadline that is still to come."
@@ -443,8 +445,7 @@ def process_from_review(s: Situation) -> Plan:
 def in_review(s: Situation) -> Plan:
     if not s.flagged_by_us:
         return _living(s, "In review, and not by us; a person's turn.")
-    cured = s.verdict is Verdict.PROCESS
-    word = "what we flagged is cured by now; processing it from review is" if cured else "it is"
+    word = "what we flagged is cured by now; processing it from review is" if s.says_process else "it is"
     return _living(s, f"In review after our flag; {word} a person's turn.")
 
 
@@ -486,7 +487,6 @@ def _not_actioned(s: Situation, reason: str) -> Break:
 
 
 def flag(s: Situation) -> Plan:
-    assert s.decision is not None
     action = Flag(evidence=s.decision.evidence, keys=s.keys, note=note_text(s.settings, s.decision) if s.settings.notes else "")
     return _send(s, f"Flag: {_headline(s.decision)}", action, LONGEST_GRACE + s.settings.confirm_by)
 
@@ -527,7 +527,6 @@ def process(s: Situation) -> Plan:
 
 
 def _send_process(s: Situation, reason: str) -> Plan:
-    assert s.decision is not None
     return _send(s, reason, Process(evidence=s.decision.evidence), s.settings.confirm_by)
 
 
@@ -537,7 +536,9 @@ def _send(s: Situation, reason: str, action: Process | Flag, within: timedelta) 
     if s.last_counted_at is None or s.at < s.last_counted_at + within:
         return _living(s, reason, until=until, action=action)
     overdue = f"Counted by {_day(s.last_counted_at)}, and not acted on yet."
-    return _living(s, reason, _break(s, "RECEIVED_NOT_ACTIONED", since=s.counted_at, reason=overdue, heals=True), until=until, action=action)
+    return _living(
+        s, reason, _break(s, "RECEIVED_NOT_ACTIONED", since=s.counted_at, reason=overdue, heals=True), until=until, action=action
+    )
 
 
 def nothing_to_do(s: Situation) -> Plan:

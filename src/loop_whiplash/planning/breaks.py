@@ -257,7 +257,9 @@ def open_break(
     )
 
 
-def missed_webhook(return_id: int, journal: Journal, *, at: datetime, rma: Rma | None = None, receipts: tuple[Receipt, ...] = ()) -> Break | None:
+def missed_webhook(
+    return_id: int, journal: Journal, *, at: datetime, rma: Rma | None = None, receipts: tuple[Receipt, ...] = ()
+) -> Break | None:
     """`WEBHOOK_MISSED` where the sweep found the return or its receipt first; None where webhooks told of both.
 
     It never stands among a plan's breaks: it has healed by the time it is known, and is only counted.

@@ -225,9 +225,10 @@ def _settled_flag(flag: Act, rma: Rma, at: datetime) -> Act:
 
 def _settled_create(create: Create, journal: Journal, receipts: tuple[Receipt, ...], at: datetime, settings: Settings) -> Create:
     ours = [receipt for receipt in receipts if receipt.id not in journal.attached]
-    if len(ours) != 1:
+    if len(ours) > 1 or not receipts:
         return create
-    (found,) = ours
+    # What a person attached stands for the RMA where there is no other: it ends a doubt, and is missed when it goes.
+    found = ours[0] if ours else min(receipts, key=lambda receipt: receipt.id)
     if create.phase != "done" and create.consumer_return_id == found.id:
         return attrs.evolve(create, phase="done", problem=None, problem_at=None)
     if create.phase != "done" or create.consumer_return_id != found.id:

@@ -114,7 +114,8 @@ class Journal:
     """What must be remembered of one return; a fold over events and observations. Empty for a return never met.
 
     Attributes:
-        first_seen_at: when any hint, or a sweep, first named it. found_by: ``webhook`` or ``sweep``, for the RMA; receipt_found_by: for the receipt.
+        first_seen_at: when any hint, or a sweep, first named it.
+        found_by: ``webhook`` or ``sweep``, for the return; receipt_found_by: for the receipt.
         flagged: the keys of every blocking finding ever flagged here. flag_evidence: of the last flag of ours.
         allowed_sends: how many processes may ever be sent: 1, and one more for each `retry()` by a person.
         held_by: who holds it since `held_at`, or None. attached: consumer return ids a person tied to it.

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import attrs
 
-from loop_whiplash.matching import Matcher, Policy, Verdict, match
+from loop_whiplash.matching import Matcher, Policy, match
 
 from . import answers
 from .model import Journal, Observation, Plan
@@ -41,9 +41,9 @@ TABLE: tuple[Row, ...] = (
     Row(3, "process in doubt", lambda s: s.process_in_doubt, answers.process_in_doubt),
     Row(4, "unknown to Loop, RMA", lambda s: s.rma is None and bool(s.receipts), answers.orphan_of_nobody),
     Row(4, "unknown to Loop, no RMA", lambda s: s.rma is None, answers.unknown_to_both),
-    Row(5, "cancelled, RMA untouched", lambda s: s.state == "cancelled" and bool(s.receipts) and all(map(s.untouched, s.receipts)), answers.cancelled_untouched),
+    Row(5, "cancelled, RMA untouched", lambda s: s.cancelled_untouched, answers.cancelled_untouched),
     Row(6, "processed by us, changed since", lambda s: s.paid and s.corrected, answers.corrected),
-    Row(6, "processed, nothing was to come", lambda s: s.paid and not s.receipts and (s.before_start or not s.for_us), answers.nothing_was_to_come),
+    Row(6, "processed, nothing was to come", lambda s: s.paid and s.never_to_come, answers.nothing_was_to_come),
     Row(6, "processed, never counted", lambda s: s.paid and not s.goods, answers.paid_not_received),
     Row(6, "processed, counted", lambda s: s.paid, answers.settled),
     Row(7, "over unpaid, goods counted", lambda s: s.state in _ENDED and s.goods, answers.received_after_close),
@@ -51,7 +51,7 @@ TABLE: tuple[Row, ...] = (
     Row(8, "create in doubt", lambda s: s.missing and s.create.phase == "sending" and s.at < s.create_bound, answers.create_in_doubt),
     Row(8, "create stayed in doubt", lambda s: s.missing and s.create.phase == "sending", answers.create_stayed_in_doubt),
     Row(8, "create refused", lambda s: s.missing and s.create.phase == "refused", answers.create_refused),
-    Row(8, "RMA gone", lambda s: s.missing and (s.create.phase == "done" or bool(s.journal.attached)), answers.rma_gone),
+    Row(8, "RMA gone", lambda s: s.missing and s.create.phase == "done", answers.rma_gone),
     Row(9, "older than start, no RMA", lambda s: not s.receipts and s.before_start, answers.before_start_never_announced),
     Row(9, "older than start, counted", lambda s: s.counted and s.before_start, answers.before_start_counted),
     Row(9, "nothing to ship", lambda s: not s.receipts and not s.for_us, answers.nothing_to_ship),
@@ -59,21 +59,21 @@ TABLE: tuple[Row, ...] = (
     Row(10, "held by a person", lambda s: s.held, answers.held),
     Row(11, "eligible, no RMA", lambda s: not s.receipts and s.state in _LIVING, answers.create),
     Row(12, "RMA, nothing counted", lambda s: bool(s.receipts) and not s.counted, answers.under_way),
-    Row(13, "verdict WAIT", lambda s: bool(s.receipts) and s.verdict is Verdict.WAIT, answers.wait),
-    Row(13, "receipt not readable whole", lambda s: bool(s.receipts) and s.verdict is Verdict.PROCESS and bool(s.unreadable), answers.unreadable_receipt),
+    Row(13, "verdict WAIT", lambda s: bool(s.receipts) and s.says_wait, answers.wait),
+    Row(13, "receipt not readable whole", lambda s: bool(s.receipts) and s.says_process and bool(s.unreadable), answers.unreadable_receipt),
     Row(14, "process refused or failed", lambda s: s.process_failed, answers.processing_failed),
     Row(15, "review after our flag, cured", lambda s: s.review and s.may_process_from_review, answers.process_from_review),
     Row(15, "review", lambda s: s.review, answers.in_review),
     Row(16, "unknown state", lambda s: not s.open, answers.unknown_state),
     Row(17, "flag in doubt", lambda s: s.flag_in_doubt, answers.flag_in_doubt),
-    Row(17, "FLAG, refused on this evidence", lambda s: s.verdict is Verdict.FLAG and s.flag_refused, answers.flag_refused),
-    Row(17, "FLAG, all flagged before", lambda s: s.verdict is Verdict.FLAG and not s.new_keys, answers.flagged_before),
-    Row(18, "FLAG", lambda s: s.verdict is Verdict.FLAG, answers.flag),
-    Row(19, "PROCESS after our flag, same evidence", lambda s: s.verdict is Verdict.PROCESS and s.flagged_by_us and not s.new_evidence, answers.same_evidence),
-    Row(19, "PROCESS after our flag, new evidence", lambda s: s.verdict is Verdict.PROCESS and s.flagged_by_us and s.may_send_process, answers.process_after_flag),
-    Row(20, "PROCESS, value released already", lambda s: s.verdict is Verdict.PROCESS and s.released, answers.released_already),
-    Row(20, "PROCESS, sent before", lambda s: s.verdict is Verdict.PROCESS and not s.may_send_process, answers.sent_already),
-    Row(20, "PROCESS", lambda s: s.verdict is Verdict.PROCESS, answers.process),
+    Row(17, "FLAG, refused on this evidence", lambda s: s.says_flag and s.flag_refused, answers.flag_refused),
+    Row(17, "FLAG, all flagged before", lambda s: s.says_flag and not s.new_keys, answers.flagged_before),
+    Row(18, "FLAG", lambda s: s.says_flag, answers.flag),
+    Row(19, "PROCESS after our flag, same evidence", lambda s: s.process_after_flag and not s.new_evidence, answers.same_evidence),
+    Row(19, "PROCESS after our flag, new evidence", lambda s: s.process_after_flag and s.may_send_process, answers.process_after_flag),
+    Row(20, "PROCESS, value released already", lambda s: s.says_process and s.released, answers.released_already),
+    Row(20, "PROCESS, sent before", lambda s: s.says_process and not s.may_send_process, answers.sent_already),
+    Row(20, "PROCESS", lambda s: s.says_process, answers.process),
     Row(20, "nothing to do", lambda s: True, answers.nothing_to_do),
 )  # fmt: skip
 

@@ -51,7 +51,6 @@ _LENGTHS: Mapping[str, tuple[timedelta, timedelta]] = {
 _OPTIONAL = ("unlabelled_after", "eta")
 
 
-
 def _ids(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigurationError(f"Settings.destinations is {value!r}; it is a list of destination ids")
@@ -86,16 +85,19 @@ class Settings:
         original_id_prefix: put before the Loop return id in `originator_attributes.original_id`.
         warehouses: Loop `destination_id` → Whiplash `warehouse_id`. destinations: if not empty, only these `destination_id`s are ours.
         return_actions: Loop outcome → Whiplash `return_action`; `return_action` for every other outcome.
-        requires_label: sent to Whiplash as is: should it buy a label. eta: sent as creation time plus this; None sends none (Whiplash drops a notice 37 days after it).
+        requires_label: sent to Whiplash as is: should it buy a label.
+        eta: sent as creation time plus this; None sends none (Whiplash drops a notice 37 days after it).
         pause, effect, lag: the bounds P, D and L of the create protocol: the longest pause of a worker between intent and
             send, the longest a request may take to have its effect, the longest lag of Whiplash's search.
         confirm_by: how long after an action was sent its effect may stay unseen before it is a break; at most 3 days.
-        recreate: ``"never"``: a create that stays in doubt is never repeated by itself; ``"after_bounds"``: repeated once P + D + L have passed and a look-up found nothing.
+        recreate: ``"never"``: a create that stays in doubt is never repeated by itself;
+            ``"after_bounds"``: repeated once P + D + L have passed and a look-up found nothing.
         allow_process_from_review: the shop has Loop's "Allow flagged returns to process" switched on.
         delete_orphans, delete_duplicates: delete an untouched RMA of ours whose return was cancelled, or that is a double.
         notes: write a note before a flag. note_prefix: the marker at the start of each of our notes.
         lease: how long a worker owns a return. recheck: the longest pause between two looks at an open return.
-        in_transit_stale_after, delivered_not_received_after, review_stale_after, paid_not_received_after: ageing limits, each between 7 and 30 days.
+        in_transit_stale_after, delivered_not_received_after, review_stale_after, paid_not_received_after: ageing limits,
+            each between 7 and 30 days.
         watch_for: how long a closed return without goods is still watched.
         orphan_grace: how long a return that Loop does not know is waited for.
         absent_limit: share of known ids that may be absent in one sweep before the key is taken to be the wrong one.
@@ -150,20 +152,28 @@ class Settings:
                 raise ConfigurationError(f"Settings.{name} is {getattr(self, name)!r}; it must be text")
         for name, (least, most) in _LENGTHS.items():
             _check_length(name, getattr(self, name), least, most)
-        if self.start is not None and (not isinstance(self.start, datetime) or self.start.tzinfo is None):
+        start: Any = self.start
+        if start is not None and (not isinstance(start, datetime) or start.tzinfo is None):
             raise ConfigurationError("Settings.start must be a datetime with a time zone, e.g. datetime(2025, 1, 1, tzinfo=UTC)")
-        if isinstance(self.absent_limit, bool) or not isinstance(self.absent_limit, int | float) or not 0 < self.absent_limit < 1:
-            raise ConfigurationError(f"Settings.absent_limit is {self.absent_limit!r}; it is a share above 0 and below 1, e.g. 0.05")
+        share: Any = self.absent_limit
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+            raise ConfigurationError(f"Settings.absent_limit is {share!r}; it is a share above 0 and below 1, e.g. 0.05")
         self._check_maps()
         self._check_contradictions()
 
     def _check_maps(self) -> None:
-        for destination, warehouse in self.warehouses.items():
+        warehouses: Mapping[Any, Any] = self.warehouses
+        actions: Mapping[Any, Any] = self.return_actions
+        for destination, warehouse in warehouses.items():
             if not isinstance(destination, str) or isinstance(warehouse, bool) or not isinstance(warehouse, int):
-                raise ConfigurationError(f"Settings.warehouses[{destination!r}] is {warehouse!r}; it maps a destination_id (text) to a warehouse_id (int)")
-        for outcome, action in self.return_actions.items():
+                raise ConfigurationError(
+                    f"Settings.warehouses[{destination!r}] is {warehouse!r}; it maps a destination_id (text) to a warehouse_id (int)"
+                )
+        for outcome, action in actions.items():
             if not isinstance(outcome, str) or not isinstance(action, str):
-                raise ConfigurationError(f"Settings.return_actions[{outcome!r}] is {action!r}; it maps an outcome to a return_action, both text")
+                raise ConfigurationError(
+                    f"Settings.return_actions[{outcome!r}] is {action!r}; it maps an outcome to a return_action, both text"
+                )
         for destination in self.destinations:
             if not isinstance(destination, str):
                 raise ConfigurationError(f"Settings.destinations holds {destination!r}; destination ids are text")
@@ -171,13 +181,21 @@ class Settings:
     def _check_contradictions(self) -> None:
         stray = [destination for destination in self.warehouses if self.destinations and destination not in self.destinations]
         if stray:
-            raise ConfigurationError(f"Settings.warehouses names {stray[0]!r}, which Settings.destinations leaves out: it is ours or it is not")
+            raise ConfigurationError(
+                f"Settings.warehouses names {stray[0]!r}, which Settings.destinations leaves out: it is ours or it is not"
+            )
         if self.lease <= self.pause:
-            raise ConfigurationError("Settings.lease must be longer than Settings.pause: a worker may pause that long and still own the return")
+            raise ConfigurationError(
+                "Settings.lease must be longer than Settings.pause: a worker may pause that long and still own the return"
+            )
         if self.confirm_by <= self.effect:
-            raise ConfigurationError("Settings.confirm_by must be longer than Settings.effect: an action may take that long to have its effect")
+            raise ConfigurationError(
+                "Settings.confirm_by must be longer than Settings.effect: an action may take that long to have its effect"
+            )
         if self.orphan_grace < self.bound:
-            raise ConfigurationError("Settings.orphan_grace must not be shorter than Settings.pause + effect + lag: a create may still be on its way")
+            raise ConfigurationError(
+                "Settings.orphan_grace must not be shorter than Settings.pause + effect + lag: a create may still be on its way"
+            )
         if self.watch_for < self.paid_not_received_after:
             raise ConfigurationError("Settings.watch_for must not be shorter than Settings.paid_not_received_after")
         if self.notes and not self.note_prefix.strip():
@@ -185,7 +203,9 @@ class Settings:
         if len(self.note_prefix) > 100:
             raise ConfigurationError("Settings.note_prefix is longer than 100 characters; a note in Loop holds 254 in all")
         if self.original_id_prefix[-1:].isdigit():
-            raise ConfigurationError("Settings.original_id_prefix ends in a digit: return 23 under '1' would read as return 123; end it with '-'")
+            raise ConfigurationError(
+                "Settings.original_id_prefix ends in a digit: return 23 under '1' would read as return 123; end it with '-'"
+            )
 
     @property
     def bound(self) -> timedelta:
@@ -256,5 +276,7 @@ def _read(name: str, value: Any) -> Any:
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            raise ConfigurationError(f"Settings.start is {value!r}; write it in ISO 8601 with its offset, e.g. '2025-01-01T00:00:00+00:00'") from None
+            raise ConfigurationError(
+                f"Settings.start is {value!r}; write it in ISO 8601 with its offset, e.g. '2025-01-01T00:00:00+00:00'"
+            ) from None
     return value

@@ -51,7 +51,7 @@ A_BIT = timedelta(seconds=1)
 T = TypeVar("T")
 
 
-class fact(Generic[T]):
+class Fact(Generic[T]):
     """A property that is computed once, when it is first asked for. (Before Python 3.12 `functools.cached_property` takes a lock.)"""
 
     def __init__(self, ask: Callable[[Any], T]) -> None:
@@ -60,10 +60,10 @@ class fact(Generic[T]):
         self.__doc__ = ask.__doc__
 
     @overload
-    def __get__(self, situation: None, owner: type | None = None) -> fact[T]: ...
+    def __get__(self, situation: None, owner: type | None = None) -> Fact[T]: ...
     @overload
     def __get__(self, situation: object, owner: type | None = None) -> T: ...
-    def __get__(self, situation: object | None, owner: type | None = None) -> T | fact[T]:
+    def __get__(self, situation: object | None, owner: type | None = None) -> T | Fact[T]:
         if situation is None:
             return self
         answer = situation.__dict__[self._name] = self._ask(situation)
@@ -95,44 +95,44 @@ class Situation:
 
     # ------------------------------------------------------------------------------------------ what was observed
 
-    @fact
+    @Fact
     def unread(self) -> bool:
         return not (self.observation.loop_read and self.observation.whiplash_read)
 
-    @fact
+    @Fact
     def unreadable(self) -> str | None:
         """What of this return is not of a shape that can be read."""
         said = [problem for problem in self.observation.problems if problem.startswith("UNREADABLE")]
         said += [problem for receipt in self.receipts for problem in receipt.problems]
         return "; ".join(said) or None
 
-    @fact
+    @Fact
     def rivals(self) -> tuple[Receipt, ...]:
         """RMAs that claim to be the one RMA of this return: all but those a person attached."""
         return tuple(receipt for receipt in self.receipts if receipt.id not in self.journal.attached)
 
-    @fact
+    @Fact
     def counted(self) -> bool:
         """Goods were counted, or counting was finished with nothing."""
         return any(receipt.units or receipt.final for receipt in self.receipts)
 
-    @fact
+    @Fact
     def goods(self) -> bool:
         """At least one unit was counted."""
         return any(receipt.units for receipt in self.receipts)
 
-    @fact
+    @Fact
     def counted_at(self) -> datetime | None:
         """When the first goods were counted, as Whiplash dates it, else when we first saw it."""
         return min(self._counts, default=None)
 
-    @fact
+    @Fact
     def last_counted_at(self) -> datetime | None:
         """When the last goods were counted; where we saw it later than Whiplash dates it, when we first saw it final."""
         seen = (self.journal.seen.get(str(receipt.id)) for receipt in self.receipts)
         return max((*self._counts, *(known.final_at for known in seen if known is not None and known.final_at)), default=None)
 
-    @fact
+    @Fact
     def _counts(self) -> list[datetime]:
         return [receipt.received_at for receipt in self.timed if receipt.received_at and (receipt.units or receipt.final)]
 
@@ -148,17 +148,17 @@ class Situation:
     def known_state(self) -> bool:
         return self.state in STATES
 
-    @fact
+    @Fact
     def released(self) -> bool:
         """Loop surely gave value."""
         return self.rma is not None and released(self.rma)
 
-    @fact
+    @Fact
     def paid(self) -> bool:
         """Closed and processed. Where Loop does not say, a closed return counts as processed: nearly all are."""
         return self.state == "closed" and self.rma is not None and (self.released or self.rma.was_processed is None)
 
-    @fact
+    @Fact
     def touched_at(self) -> datetime | None:
         """The last time Loop dates something of this return."""
         return (self.rma.updated_at or self.rma.created_at) if self.rma is not None else None
@@ -168,20 +168,29 @@ class Situation:
         """Goods are to come to us, and Whiplash has no RMA for them."""
         return not self.receipts and self.for_us
 
-    @fact
+    @Fact
     def corrected(self) -> bool:
         """We processed it, and what is counted or expected now is not what we processed it on."""
         sent_on = self.journal.process.evidence if self.journal.process.phase == "confirmed" else None
-        now = self.decision.evidence if sent_on and self.decision is not None else ""
-        return bool(now) and now != sent_on
+        return bool(sent_on) and bool(self.decision.evidence) and self.decision.evidence != sent_on
 
-    @fact
+    @Fact
     def drift(self) -> str | None:
         return drift(self.rma, self.receipts, self.journal) if self.rma is not None else None
 
     def untouched(self, receipt: Receipt) -> bool:
         """Nobody at the warehouse has touched it."""
         return receipt.status in _UNTOUCHED and not receipt.units and not receipt.final and receipt.arrived_at is None
+
+    @property
+    def cancelled_untouched(self) -> bool:
+        """Cancelled, with RMAs that nobody has touched."""
+        return self.state == "cancelled" and bool(self.receipts) and all(map(self.untouched, self.receipts))
+
+    @property
+    def never_to_come(self) -> bool:
+        """Nothing was announced for it, and nothing had to be."""
+        return not self.receipts and (self.before_start or not self.for_us)
 
     def ours(self, receipt: Receipt) -> bool:
         """We sent a create for this return, and this RMA carries exactly our key."""
@@ -194,48 +203,48 @@ class Situation:
     def create(self) -> Create:
         return self.journal.create
 
-    @fact
+    @Fact
     def process_in_doubt(self) -> bool:
         return self.journal.process.phase in ("sending", "accepted")
 
-    @fact
+    @Fact
     def process_failed(self) -> bool:
         return self.journal.process.phase in ("refused", "failed")
 
-    @fact
+    @Fact
     def flag_in_doubt(self) -> bool:
         return self.journal.flag.phase in ("sending", "accepted")
 
-    @fact
+    @Fact
     def flagged_by_us(self) -> bool:
         """A flag of ours was made, or may have been."""
         return self.journal.flag_evidence is not None or self.journal.flag.phase in ("sending", "accepted", "confirmed", "cleared")
 
-    @fact
+    @Fact
     def may_send_process(self) -> bool:
         """Nothing was sent that may have had an effect, or a person allowed one more; and no value was released yet."""
         process = self.journal.process
         return process.phase == "none" and process.sends < self.journal.allowed_sends and not self.released
 
-    @fact
+    @Fact
     def flag_refused(self) -> bool:
         """Loop refused our flag on this very evidence."""
         flag = self.journal.flag
-        return flag.phase in ("refused", "failed") and self.decision is not None and flag.evidence == self.decision.evidence
+        return flag.phase in ("refused", "failed") and flag.evidence == self.decision.evidence
 
-    @fact
+    @Fact
     def may_process_from_review(self) -> bool:
         """The shop allows it, the flag is surely ours, and new evidence has cured it."""
         flag = self.journal.flag
         ours = flag.phase == "confirmed" and flag.answered
         allowed = self.settings.allow_process_from_review and self.may_send_process
-        return allowed and ours and self.new_evidence and self.verdict is Verdict.PROCESS
+        return allowed and ours and self.new_evidence and self.says_process
 
     @property
     def held(self) -> bool:
         return self.journal.held_by is not None
 
-    @fact
+    @Fact
     def before_start(self) -> bool:
         """Created before the integration went live: reported, never acted on."""
         if self.settings.start is None or self.rma is None:
@@ -245,11 +254,12 @@ class Situation:
 
     @property
     def may_act(self) -> bool:
-        return not self.held and not self.before_start
+        """Loop knows it, nobody holds it, and it is ours to act on. Where Loop knows no such return the key may be the wrong one."""
+        return self.rma is not None and not self.held and not self.before_start
 
     # ---------------------------------------------------------------------------------------------- create or not
 
-    @fact
+    @Fact
     def for_us(self) -> bool:
         """There is something to ship, and it goes where we are."""
         if self.rma is None or not self.rma.units:
@@ -259,58 +269,58 @@ class Situation:
         named = {unit.destination_id for unit in self.rma.units if unit.destination_id} or {self.rma.destination_id} - {None}
         return not named or not named.isdisjoint(self.settings.destinations)
 
-    @fact
+    @Fact
     def labels(self) -> tuple[str, ...]:
         """The statuses of its labels, in lower case; words for no label left out."""
         said = (status.strip().lower() for status in (self.rma.label_statuses if self.rma else ()))
         return tuple(status for status in said if status and status not in _NO_LABEL and status != "n/a")
 
-    @fact
+    @Fact
     def label_rank(self) -> int:
         return max((_LABEL_RANK.get(status, 0) for status in self.labels), default=0)
 
-    @fact
+    @Fact
     def on_its_way(self) -> bool:
         """A label has reached `Settings.create_on`, or a later status."""
         return self.label_rank >= _LABEL_RANK[self.settings.create_on]
 
-    @fact
+    @Fact
     def label_tells(self) -> bool:
         """There are labels, all of them with a status that will move on by itself."""
         return bool(self.labels) and all(status in _LABEL_RANK for status in self.labels)
 
-    @fact
+    @Fact
     def created_at(self) -> datetime:
         """When Loop made it, else when we first saw it, else now."""
         return (self.rma.created_at if self.rma else None) or self.journal.first_seen_at or self.at
 
-    @fact
+    @Fact
     def announced_from(self) -> datetime | None:
         """From when an RMA is due, without the label saying so; None: never."""
         if self.label_tells or self.settings.unlabelled_after is None:
             return None
         return self.created_at + self.settings.unlabelled_after
 
-    @fact
+    @Fact
     def eligible(self) -> bool:
         return self.on_its_way or (self.announced_from is not None and self.at >= self.announced_from)
 
-    @fact
+    @Fact
     def eligible_since(self) -> datetime:
         """When we could first have known that an RMA is due."""
         label = self.rma.label_updated_at if self.rma is not None and self.on_its_way else self.announced_from
         return max(time for time in (self.created_at, self.journal.first_seen_at, label) if time is not None)
 
-    @fact
+    @Fact
     def create_bound(self) -> datetime:
         """From here on, a create in doubt that cannot be found was not made. Strictly after P + D + L."""
         return (self.create.began_at or self.at) + self.settings.bound + A_BIT
 
-    @fact
+    @Fact
     def may_repeat_create(self) -> bool:
         return self.settings.recreate == "after_bounds" or self.create.attempt < self.create.allowed_attempts
 
-    @fact
+    @Fact
     def create_problem(self) -> tuple[str, str]:
         """The break code of what keeps the create back, and what was said."""
         said = self.create.problem or ""
@@ -319,7 +329,7 @@ class Situation:
 
     # -------------------------------------------------------------------------------------------------- the matcher
 
-    @fact
+    @Fact
     def timed(self) -> tuple[Receipt, ...]:
         """The receipts; one that Whiplash does not date is dated by when we first saw it counted, or final."""
         if all(receipt.received_at is not None for receipt in self.receipts):
@@ -333,11 +343,11 @@ class Situation:
         first = (seen.final_at if receipt.final else None) or seen.counted_at
         return receipt if first is None else attrs.evolve(receipt, received_at=first)
 
-    @fact
-    def decision(self) -> Decision | None:
-        """The matcher's word; asked only for a return that Loop knows."""
+    @Fact
+    def decision(self) -> Decision:
+        """The matcher's word; of a return that Loop does not know there is nothing to ask."""
         if self.rma is None:
-            return None
+            return Decision(verdict=Verdict.NO_ACTION)
         receipts: Sequence[Receipt] = self.timed
         return self.matcher(self.rma, receipts, policy=self.policy, at=self.at)
 
@@ -347,23 +357,34 @@ class Situation:
         decision: Decision | None = self.__dict__.get("decision")
         return decision
 
-    @fact
-    def verdict(self) -> Verdict | None:
-        return self.decision.verdict if self.decision is not None else None
+    @property
+    def says_wait(self) -> bool:
+        return self.decision.verdict is Verdict.WAIT
 
-    @fact
+    @property
+    def says_flag(self) -> bool:
+        return self.decision.verdict is Verdict.FLAG
+
+    @property
+    def says_process(self) -> bool:
+        return self.decision.verdict is Verdict.PROCESS
+
+    @property
+    def process_after_flag(self) -> bool:
+        """The verdict is PROCESS by now, and a flag of ours was made."""
+        return self.says_process and self.flagged_by_us
+
+    @Fact
     def keys(self) -> tuple[str, ...]:
         """The keys of the findings that block; a FLAG without one counts as one of its own."""
-        if self.decision is None:
-            return ()
         keys = tuple(sorted({finding.key for finding in self.decision.findings if finding.blocking}))
         return keys or (SYNTHETIC_KEY,)
 
-    @fact
+    @Fact
     def new_keys(self) -> tuple[str, ...]:
         return tuple(key for key in self.keys if key not in self.journal.flagged)
 
-    @fact
+    @Fact
     def new_evidence(self) -> bool:
         """What was counted or expected is surely not what our flag was sent for."""
-        return self.decision is not None and bool(self.decision.evidence) and self.decision.evidence != self.journal.flag_evidence
+        return bool(self.decision.evidence) and self.decision.evidence != self.journal.flag_evidence

@@ -191,7 +191,9 @@ def journal_from_dict(stored: Mapping[str, Any]) -> Journal:
     if type(version) is not int or version < 1:
         raise LedgerError("a stored journal has no version: this is not a journal of loop-whiplash")
     if version > VERSION:
-        raise LedgerError(f"a stored journal has version {version}, this library reads up to {VERSION}: a newer loop-whiplash wrote it; upgrade this one")
+        raise LedgerError(
+            f"a stored journal has version {version}, this library reads up to {VERSION}: a newer loop-whiplash wrote it; upgrade this one"
+        )
     try:
         journal: Journal = _JOURNAL.read({name: value for name, value in stored.items() if name != "version"})
     except _Wrong as wrong:
