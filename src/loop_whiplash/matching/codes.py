@@ -68,7 +68,7 @@ _TABLE: tuple[tuple[str, str, Wait, str, str], ...] = (
     ("CONDITION_UNKNOWN", "condition", Wait.GRADING, "Not graded", "a unit was not graded and `require_grading` is set"),
     ("RECEIPT_NOT_FINAL", "final", Wait.UNFINISHED, "Still being counted", "a receipt is not final: its box may be half counted"),
     ("SETTLING", "final", Wait.SETTLE, "Settling", "a finished receipt rests for `settle_window`, as it may be reopened"),
-    ("NOTHING_EXPECTED", "state", Wait.NONE, "Nothing expected", "no unit of this return is to come here, and none came"),
+    ("NOTHING_EXPECTED", "state", Wait.NONE, "Nothing expected", "no unit of this return is to come here"),
     ("STATE_NOT_ACTIONABLE", "state", Wait.NONE, "Nothing to do", "the return is closed, cancelled or processed"),
     ("LEFT_OUT", "place", Wait.NONE, "Left out", "a line stays with the shopper or goes to another destination"),
 )

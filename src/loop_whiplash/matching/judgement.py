@@ -42,8 +42,10 @@ def judge(rma: Rma, receipts: Sequence[Receipt], settlement: Settlement, progres
     set_deadlines(case, drafts)
     blocking = [draft for draft in drafts if draft.blocking]
     curable = [draft for draft in blocking if draft.until is not None and at < draft.until]
-    if not blocking and not settlement.expected and not settlement.received:
-        drafts.append(Draft("NOTHING_EXPECTED", (), None, "No unit of this return is to come here, and none was counted.", blocking=False))
+    if not settlement.by and not any(draft.code != "SETTLING" for draft in blocking):
+        # Whatever the tolerances: nobody is paid for a return of which nothing came.
+        drafts = [draft for draft in drafts if draft.code != "SETTLING"]
+        drafts.append(Draft("NOTHING_EXPECTED", (), None, "No unit of this return is to come here, so there is nothing to pay.", blocking=False))
         return Judgement(Verdict.NO_ACTION, finish(drafts, at))
     if len(curable) < len(blocking):
         return Judgement(Verdict.FLAG, finish(drafts, at))
