@@ -99,7 +99,7 @@ def test_a_hold_holds_however_badly_it_is_worded(body: Any) -> None:
 @pytest.mark.parametrize("phase", ["none", "sending", "accepted", "refused", "failed"])
 @pytest.mark.parametrize("sends", [0, 1, 2])
 def test_retry_allows_one_more_send_of_process_and_never_two(phase: str, sends: int) -> None:
-    journal = evolve(KNOWN, process=sent(phase, sends=sends, reason="no", settled_at=NOW, answered=True))
+    journal = evolve(KNOWN, process=sent(phase, sends=sends, reason="no", settled_at=NOW))
     once = heard(journal, "person.retry", {"by": "Ann"})
     assert once == evolve(KNOWN, process=Act(sends=sends, evidence="e-old"), allowed_sends=sends + 1)
     assert heard(once, "person.retry", {"by": "Ann"}) == once

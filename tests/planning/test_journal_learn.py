@@ -24,17 +24,17 @@ def learnt(journal: Journal, rma: Rma | None, *receipts: Receipt, settings: Sett
 # --------------------------------------------------------------------------------------------------------- process
 
 
-@pytest.mark.parametrize("phase", ["sending", "accepted", "refused", "failed"])
+@pytest.mark.parametrize("phase", ["none", "sending", "accepted", "refused", "failed"])
 def test_closed_and_processed_confirms_a_process_of_ours(phase: str) -> None:
     journal = Journal(process=sent(phase, reason="no", evidence="e"))
     for paid in (closed(), closed(released_at=None), closed(was_processed=False), closed(was_processed=None)):
         assert learnt(journal, paid).process == sent("confirmed", evidence="e", settled_at=NOW)
 
 
-@pytest.mark.parametrize("phase", ["none", "confirmed"])
-def test_what_is_not_ours_or_settled_is_left_alone(phase: str) -> None:
-    journal = Journal(process=sent(phase))
-    assert learnt(journal, closed()).process == journal.process
+def test_what_is_not_ours_or_settled_is_left_alone() -> None:
+    for process in (Act(), sent("confirmed"), sent("none", sends=0)):
+        assert learnt(Journal(process=process), closed()).process == process
+    assert learnt(Journal(process=sent("none")), rma(state="cancelled")).process == sent("none")
 
 
 def test_open_review_or_unsaid_confirms_nothing() -> None:
@@ -91,8 +91,23 @@ def test_open_again_means_a_person_took_the_flag_away() -> None:
     assert learnt(journal, rma()).flag == evolve(journal.flag, phase="cleared", settled_at=NOW)
     for state in ("closed", "cancelled", "expired", "partial"):
         assert learnt(journal, rma(state=state)).flag == journal.flag
-    for phase in ("sending", "accepted", "refused", "none"):
+    for phase in ("sending", "refused", "none", "cleared"):
         assert learnt(flagged(phase), rma()).flag == flagged(phase).flag
+
+
+def test_a_flag_that_was_first_seen_without_its_effect_may_be_somebody_elses_later() -> None:
+    open_again = learnt(flagged("accepted"), rma())
+    assert open_again.flag == evolve(flagged("accepted").flag, unseen_at=NOW)
+    assert learnt(open_again, rma(state="review")).flag == evolve(open_again.flag, phase="confirmed", settled_at=NOW, answered=False)
+    known = evolve(open_again, flag=evolve(open_again.flag, unseen_at=NOW - HOUR))
+    assert learnt(known, rma()).flag == known.flag
+    at_once = evolve(open_again, flag=evolve(open_again.flag, unseen_at=NOW - DAY))
+    assert learnt(at_once, rma(state="review")).flag.answered is False
+    undated = evolve(open_again, flag=evolve(open_again.flag, began_at=None))
+    assert learnt(undated, rma(state="review")).flag.answered is False
+    earlier = evolve(open_again, flag=evolve(open_again.flag, unseen_at=NOW - DAY - MINUTE))  # that was an earlier flag
+    assert learnt(earlier, rma(state="review")).flag.answered is True
+    assert learnt(earlier, rma()).flag.unseen_at == NOW
 
 
 def test_settling_nothing_gives_the_same_journal() -> None:

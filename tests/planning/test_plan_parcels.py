@@ -216,7 +216,8 @@ def test_a_count_that_changes_after_our_process_is_a_break() -> None:
     assert story("confirmed", None, "e-2").rule == "processed, counted"
     assert story("confirmed", "", "e-2").rule == "processed, counted"
     assert story("confirmed", "e-1", "").rule == "processed, counted"
-    assert planned(closed(), counted(), journal=Journal(process=sent("none"))).rule == "processed, counted"
+    assert story("none", "e-1", "e-2").rule == "processed by us, changed since"
+    assert planned(closed(), counted(), journal=Journal(process=sent("none", sends=0))).rule == "processed, counted"
 
 
 # ----------------------------------------------------------------------------------------- over without being paid

@@ -119,7 +119,7 @@ def _retry(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     """One more send of process, never more than one unused; a create or a flag that was refused or is in doubt may be tried again."""
     process, flag, create = journal.process, journal.flag, journal.create
     if process.phase != "confirmed":
-        process = attrs.evolve(process, phase="none", began_at=None, settled_at=None, reason=None, answered=False)
+        process = attrs.evolve(process, phase="none", began_at=None, settled_at=None, reason=None)
         journal = attrs.evolve(journal, process=process, allowed_sends=process.sends + 1)
     if flag.phase in ("sending", "accepted"):
         # The person looked: whatever became of the flag, it does not stand any more, and stays remembered as made.
@@ -187,7 +187,7 @@ def learn(journal: Journal, observation: Observation, *, at: datetime, settings:
 
 def settle(journal: Journal, observation: Observation, *, at: datetime, settings: Settings | None = None) -> Journal:
     """The part of `learn` that `plan` itself rests on: what became of process and flag. The same journal when nothing changed."""
-    if observation.rma is None or not observation.loop_read or journal.process.phase == journal.flag.phase == "none":
+    if observation.rma is None or not observation.loop_read or _untried(journal):
         return journal
     process = _settled_process(journal.process, observation.rma, at, _DEFAULTS if settings is None else settings)
     flag = _settled_flag(journal.flag, observation.rma, at)
@@ -196,15 +196,20 @@ def settle(journal: Journal, observation: Observation, *, at: datetime, settings
     return attrs.evolve(journal, process=process, flag=flag)
 
 
+def _untried(journal: Journal) -> bool:
+    return journal.process.sends == 0 and journal.process.phase == journal.flag.phase == "none"
+
+
 _DEFAULTS = Settings()
 
 
 def _settled_process(process: Act, rma: Rma, at: datetime, settings: Settings) -> Act:
-    if process.phase not in ("sending", "accepted", "refused", "failed"):
+    if process.phase == "confirmed" or (process.phase == "none" and process.sends == 0):
         return process
     state = state_of(rma)
     if state == "closed" and released(rma):
-        # A refusal too: the first of two replies may have been lost. We held the intent and it is paid, so it is settled.
+        # A refusal too, and one that a person allowed to be sent again: an earlier reply may have been lost. We held the
+        # intent and it is paid, so it is settled.
         return attrs.evolve(process, phase="confirmed", settled_at=at, reason=None)
     overdue = process.began_at is None or at >= process.began_at + settings.confirm_by
     # Closed and cancelled returns are read-only (https://docs.loopreturns.com, return actions guide): no effect can follow.
@@ -216,8 +221,12 @@ def _settled_process(process: Act, rma: Rma, at: datetime, settings: Settings) -
 
 def _settled_flag(flag: Act, rma: Rma, at: datetime) -> Act:
     state = state_of(rma)
+    unseen = flag.unseen_at is not None and (flag.began_at is None or flag.unseen_at >= flag.began_at)
     if flag.phase in ("sending", "accepted") and state == "review":
-        return attrs.evolve(flag, phase="confirmed", settled_at=at, answered=flag.phase == "accepted")
+        return attrs.evolve(flag, phase="confirmed", settled_at=at, answered=flag.phase == "accepted" and not unseen)
+    if flag.phase == "accepted" and state == "open" and not unseen:
+        # It shows late, or a person took it away at once. If it is in review later, that may be somebody else's doing.
+        return attrs.evolve(flag, unseen_at=at)
     if flag.phase == "confirmed" and state == "open":
         return attrs.evolve(flag, phase="cleared", settled_at=at)
     return flag

@@ -79,8 +79,9 @@ class Act:
 
     phase: ``none`` → ``sending`` → ``accepted`` → ``confirmed``; or ``refused``, ``failed``. A flag of ours that a person
     took away again is ``cleared``. `sends`: how many that may have taken effect. `evidence`: of the decision it was sent
-    for. `reason`: the refusal or failure, in Loop's words. `answered`: Loop itself said yes to it before its effect was
-    seen; without that, the effect may be somebody else's doing.
+    for. `reason`: the refusal or failure, in Loop's words. `unseen_at`: when the return was first seen without the effect of a
+    flag that Loop had said yes to. `answered`: Loop said yes to it, and the next look saw its effect; without that, the
+    effect may be somebody else's doing.
     """
 
     phase: str = "none"
@@ -89,6 +90,7 @@ class Act:
     settled_at: datetime | None = None
     evidence: str | None = None
     reason: str | None = None
+    unseen_at: datetime | None = None
     answered: bool = False
 
 

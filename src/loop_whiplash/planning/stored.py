@@ -148,6 +148,7 @@ _ACT = _record(
         "settled_at": _MAYBE_TIME,
         "evidence": _MAYBE_TEXT,
         "reason": _MAYBE_TEXT,
+        "unseen_at": _MAYBE_TIME,
         "answered": _BOOL,
     },
 )
