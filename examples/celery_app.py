@@ -1,0 +1,65 @@
+"""Live work on Celery, for more returns than one process can look after: PostgreSQL ledger, Redis broker, sweep on Celery beat.
+
+celery --app celery_app worker --concurrency 4       as many hosts as you like
+celery --app celery_app beat                         exactly one
+
+The queue carries return ids and nothing else. It may lose them, repeat them and mix them up: what is due stands in the ledger,
+`due` finds it again, and two workers on one return cannot both act.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from functools import cache
+
+from celery import Celery
+from celery.schedules import crontab
+
+from loop_whiplash import Integration, LoopClient, PostgresLedger, Settings, WhiplashClient
+
+app = Celery("returns", broker=os.environ["REDIS_URL"])
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,  # a worker that is killed gives its task back
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    beat_schedule={
+        "due": {"task": "celery_app.due", "schedule": float(os.environ.get("DUE_EVERY", "10")), "options": {"expires": 60}},
+        "sweep": {"task": "celery_app.sweep", "schedule": crontab(hour=5, minute=15)},
+    },
+)
+
+
+@cache
+def returns() -> Integration:
+    """Made on first use, so that each worker process has its own connections."""
+    env = os.environ
+    return Integration(
+        LoopClient(env["LOOP_API_KEY"], base_url=env["LOOP_URL"]),
+        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=env["WHIPLASH_URL"]),
+        ledger=PostgresLedger(env["DATABASE_URL"]),
+        settings=Settings(start=datetime.fromisoformat(env["GO_LIVE"])),
+        loop_secrets=env["LOOP_SECRETS"].split(","),
+        whiplash_secrets=env["WHIPLASH_SECRETS"].split(","),
+    )
+
+
+@app.task
+def advance(return_id: int) -> None:
+    """One return, now. Your webhook route calls ``advance.delay(reply.return_id)`` after it has answered."""
+    returns().advance(return_id)
+
+
+@app.task
+def due() -> None:
+    """Everything whose time has come; the net under `advance`."""
+    while len(returns().run_due(limit=50)) == 50:
+        pass
+
+
+@app.task
+def sweep() -> None:
+    """The daily backup. It goes on where it broke off if its worker is killed."""
+    returns().sweep()

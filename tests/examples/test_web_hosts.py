@@ -1,0 +1,126 @@
+"""Flask, FastAPI, Django and several shops, each under its real server, taking signed webhooks over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+
+import pytest
+from example_hosts import EXAMPLES, agree, deliver, environment, free_port, running, tell_two_returns, tick, until, world_now
+
+from loop_whiplash import sign_loop
+
+
+def urls_of(port: int, prefix: str = "") -> dict[str, str]:
+    return {system: f"http://127.0.0.1:{port}{prefix}/{system}" for system in ("loop", "whiplash")}
+
+
+def ask(port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def test_flask_under_gunicorn_with_a_worker_beside_it(tmp_path: Path) -> None:
+    pytest.importorskip("flask")
+    pytest.importorskip("gunicorn")
+    world, port = world_now(), free_port()
+    with world.serve() as fakes:
+        env = environment(world, fakes, tmp_path)
+        server = ("-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "flask_app:create_app()")
+        worker = ("-m", "flask", "--app", "flask_app", "work")
+        with running(*server, env=env, log=tmp_path / "server.log", port=port), running(*worker, env=env, log=tmp_path / "worker.log"):
+            agree(world, *tell_two_returns(world, urls_of(port)))
+            assert ask(port, "POST", "/loop", b"{}", {"X-Loop-Signature": "forged"})[0] == 401
+            assert ask(port, "POST", "/loop", b"[1]", sign_loop(b"[1]", "an-older-secret"))[0] == 202
+            status, body = ask(port, "GET", "/health")
+            assert status in (200, 503)
+            assert set(json.loads(body)) == {"ok", "open", "due", "reasons"}
+
+
+def test_fastapi_under_uvicorn(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    world, port = world_now(), free_port()
+    with world.serve() as fakes:
+        server = ("-m", "uvicorn", "--factory", "fastapi_app:create_app", "--port", str(port), "--log-level", "warning")
+        with running(*server, env=environment(world, fakes, tmp_path), log=tmp_path / "server.log", port=port):
+            agree(world, *tell_two_returns(world, urls_of(port)))
+            assert ask(port, "POST", "/loop", b"{}", {"X-Loop-Signature": "forged"})[0] == 401
+            assert ask(port, "POST", "/elsewhere", b"{}")[0] == 422
+
+
+def test_django_under_gunicorn_with_a_worker_beside_it(tmp_path: Path) -> None:
+    pytest.importorskip("django")
+    pytest.importorskip("gunicorn")
+    world, port = world_now(), free_port()
+    with world.serve() as fakes:
+        env = environment(world, fakes, tmp_path)
+        server = ("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "django_view:application")
+        with (
+            running(*server, env=env, log=tmp_path / "server.log", port=port),
+            running("django_view.py", "work", env=env, log=tmp_path / "worker.log"),
+        ):
+            agree(world, *tell_two_returns(world, urls_of(port)))
+            assert ask(port, "POST", "/loop", b"{}", {"X-Loop-Signature": "forged"})[0] == 401
+            assert ask(port, "GET", "/loop")[0] == 405
+
+
+def test_several_shops_under_gunicorn_keep_to_themselves(tmp_path: Path) -> None:
+    pytest.importorskip("flask")
+    pytest.importorskip("gunicorn")
+    worlds, port = {"eu": world_now(1), "us": world_now(2)}, free_port()
+    worlds["us"].loop.manners.webhook_secret = "another-secret"
+    with worlds["eu"].serve() as eu, worlds["us"].serve() as us:
+        shops = tmp_path / "shops.toml"
+        shops.write_text(
+            "\n".join(
+                f"""
+                [shops.{name}]
+                loop_api_key = "{world.api_key}"
+                loop_url = "{fakes.loop_url}"
+                loop_secrets = ["{world.loop_secret}"]
+                whiplash_token = "{world.token}"
+                whiplash_url = "{fakes.whiplash_url}"
+                whiplash_customer = {world.customer_id}
+                whiplash_secrets = ["{world.whiplash_secret}"]
+                ledger = "{tmp_path}/returns.db"
+                [shops.{name}.settings]
+                start = "2020-01-01T00:00:00+00:00"
+                """
+                for (name, world), fakes in zip(worlds.items(), (eu, us), strict=True)
+            ),
+            encoding="utf-8",
+        )
+        env = environment(worlds["eu"], eu, tmp_path, RETURNS_SHOPS=str(shops))
+        server = ("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "several_shops:application")
+        with running(*server, env=env, log=tmp_path / "server.log", port=port):
+            with running("several_shops.py", env=env, log=tmp_path / "worker.log"):
+                rets = {}
+                for name, world in worlds.items():
+                    rets[name] = world.shopper.submit_return(1)
+                    world.carrier.scan(rets[name], "pre_transit")
+                    deliver(world, urls_of(port, f"/{name}"))
+                for name, world in worlds.items():
+                    until(lambda world=world, name=name: tick(world) and world.truth.rmas(rets[name].id), f"an RMA in {name}")
+            assert [len(world.truth.made) for world in worlds.values()] == [1, 1]
+            # A webhook of one shop, posted to the address of the other, is signed with the wrong secret.
+            assert ask(port, "POST", "/us/loop", b"{}", sign_loop(b"{}", worlds["eu"].loop_secret))[0] == 401
+            assert ask(port, "POST", "/nowhere/loop", b"{}")[0] == 404
+
+
+@pytest.mark.parametrize("name", ["flask_app.py", "fastapi_app.py", "daily_sweep.py"])
+def test_an_adapter_stays_under_sixty_lines(name: str) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 60
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_imports_only_the_public_face(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    ours = {line.split()[1] for line in lines if line.startswith(("from loop_whiplash", "import loop_whiplash"))}
+    assert ours <= {"loop_whiplash", "loop_whiplash.simulator", "loop_whiplash.testing"}
