@@ -215,7 +215,8 @@ class AsyncHttpTransport(_Wire):
         """Close all connections. Sending afterwards raises; closing twice does nothing."""
         if not self.closed:
             self.closed = True
-            await self._http.aclose()
+            if self._loop in (None, asyncio.get_running_loop()):
+                await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
