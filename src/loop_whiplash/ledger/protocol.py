@@ -3,7 +3,10 @@
 Two clocks meet here and are kept apart. *Due* times are decision times: the caller passes `at`. *Leases* go by the
 ledger's own clock, because only that one is shared by all workers.
 
-Every method is one transaction, synchronous, and safe to call from several threads.
+Every method is one transaction (`expire` is several short ones), synchronous, and safe to call from several threads.
+All refuse the same things with `ConfigurationError`: a return id that is no positive 64-bit int, a time without zone, a
+journal or summary that is not strict JSON. In text, NUL and lone surrogates become U+FFFD, because not every storage can
+hold them.
 """
 
 from __future__ import annotations
@@ -85,19 +88,23 @@ class Ledger(Protocol):
         """The ledger's clock, aware, UTC: leases go by it."""
 
     def accept(self, event: Event, *, due_at: datetime | None) -> int:
-        """Append an event and, if it names a return and `due_at` is given, make that return due no later than then; durable when it returns.
+        """Append an event; durable when it returns. Gives its seq.
 
-        An event equal (kind, return, body) to an *unread* one is counted on it, not stored again. Returns its seq.
+        If it names a return, that return has a case from now on, and with `due_at` it is due no later than then. An event
+        equal (kind, return, body) to an *unread* one is counted on it, not stored again.
         """
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         """`accept` for many in one transaction (a sweep's hints); gives how many."""
 
     def claim_due(self, *, at: datetime, limit: int, lease: timedelta) -> list[Claim]:
-        """Lease up to `limit` unleased returns that are due at `at`, the longest due first."""
+        """Lease up to `limit` unleased returns that are due at `at`, the longest due first. A lease that ran out is no lease."""
 
     def claim(self, return_id: int, *, at: datetime, lease: timedelta) -> Claim | None:
-        """Lease this return whether due or not, making its case if it has none; None while another worker owns it."""
+        """Lease this return whether due or not, making its case if it has none; None while another worker owns it.
+
+        Until `finish` says otherwise it is due at `at` at the latest: should its worker die, another goes on.
+        """
 
     def commit(
         self,
@@ -114,7 +121,10 @@ class Ledger(Protocol):
         `read_to`: events up to this seq have been taken into the journal. `intent`: insert its unique row; the whole
         transaction is refused with `IntentExists` when it is taken, and gives False, writing nothing, when an event
         has arrived that is still unread (seq above `read_to`): look again before acting. `withdraw`: delete that row.
-        `events`: steps of ours, appended as already read. Raises `LeaseLost` when the fence or the lease is not ours any more.
+        `events`: steps of ours, appended to this return as already read. Raises `LeaseLost` when the fence or the lease
+        is not ours any more.
+
+        Should the storage fail while it commits, `LedgerUnavailable` leaves open whether the intent stands: do not send.
         """
 
     def finish(
@@ -128,7 +138,10 @@ class Ledger(Protocol):
         at: datetime,
         events: Iterable[Event] = (),
     ) -> None:
-        """Write journal, summary and when it is due again, and give the lease back. With unread events it is due at once (`at`)."""
+        """Write journal, summary and when it is due again, and give the lease back. With unread events it is due at once (`at`).
+
+        Raises `LeaseLost`, writing nothing, as `commit` does.
+        """
 
     def case(self, return_id: int) -> CaseRow | None:
         """One case, or None."""
@@ -149,7 +162,10 @@ class Ledger(Protocol):
         """Events that name no return, newest first."""
 
     def stats(self, *, at: datetime) -> Mapping[str, Any]:
-        """``cases``, ``open``, ``due``, ``leased``, ``oldest_due_at`` (or None), ``asides``, ``events``."""
+        """How many: ``cases``, ``open``, ``due`` at `at` (leased or not), ``leased``, ``asides``, ``events``; and ``oldest_due_at``, or None.
+
+        A return whose worker dies again and again stays in ``oldest_due_at``.
+        """
 
     def get(self, key: str) -> str | None:
         """A named fact (a watermark, a sweep's progress), or None."""
@@ -161,7 +177,10 @@ class Ledger(Protocol):
         """Delete asides, and events of settled cases, older than `before`; gives how many. Journals and intents stay."""
 
     def forget(self, return_id: int) -> None:
-        """Delete event bodies and the summary of this return (personal data); what guards against paying twice stays."""
+        """Delete event bodies and the summary of this return (personal data); what guards against paying twice stays.
+
+        The body of an unread event is kept until a plan has taken it in: a person's word is never lost.
+        """
 
     def close(self) -> None:
         """Give back connections. Idempotent."""

@@ -1,0 +1,319 @@
+"""The ledger in one SQLite file: the default, for all workers of one host.
+
+Nothing but the standard library. Write-ahead log with ``synchronous=FULL``, so what was committed is on the disk when
+the call returns (https://www.sqlite.org/pragma.html#pragma_synchronous: with NORMAL a commit may be rolled back by a
+power loss). Not for network file systems (https://www.sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
+
+from .sql import SqlLedger, Transaction, migrate
+from .statements import VERSION, Statements, Words
+from .stored import aware, utc_now
+from .turns import Turns
+
+__all__ = ["SQLiteLedger"]
+
+T = TypeVar("T")
+
+log = logging.getLogger("loop_whiplash.ledger")
+
+WORDS = Words(
+    now=":now",
+    clock=":now",
+    lock="",
+    skip_locked="",
+    serial="INTEGER PRIMARY KEY AUTOINCREMENT",  # a seq is never given twice, not even after the newest event was deleted
+    time="INTEGER",  # microseconds since 1970, UTC
+    bytes="BLOB",
+    long="INTEGER",
+    clustered="WITHOUT ROWID",
+    parameter=r":\1",
+)
+
+#: Set on every connection. A checkpoint each 16 MB of log instead of 4: it is what the slowest webhook waits for.
+PRAGMAS = (
+    ("fullfsync", 1),
+    ("checkpoint_fullfsync", 1),
+    ("foreign_keys", 1),
+    ("secure_delete", 1),  # what `forget` deletes is overwritten
+    ("trusted_schema", 0),
+    ("wal_autocheckpoint", 4000),
+    ("journal_size_limit", 64 << 20),
+    ("cache_size", -16000),
+)
+
+#: UPDATE FROM, RETURNING and MATERIALIZED; https://www.sqlite.org/releaselog/3_35_0.html
+OLDEST_SQLITE = (3, 35, 0)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL})
+
+
+class _Lane:
+    """One connection and the order in which threads have it."""
+
+    def __init__(self, patience: float) -> None:
+        self.turns = Turns(timeout=patience)
+        self.session: _Session | None = None
+
+    def __del__(self) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection; the next transaction opens a new one."""
+        if self.session is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self.session.connection.close()
+            self.session = None
+
+
+class _Session:
+    """An open connection, as a `Transaction`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def change(self, sql: str, **values: Any) -> int:
+        return self.connection.execute(sql, values).rowcount
+
+
+class SQLiteLedger(SqlLedger):
+    """A `Ledger` in one SQLite file, for any number of threads and processes of one host.
+
+    One connection writes and one reads; threads take turns in the order they came. Another process that is writing is
+    waited for. Forked workers open connections of their own.
+
+    Args:
+        path: the file; made with mode 0600 when it is not there. Its ``-wal`` and ``-shm`` files belong to it.
+        clock: the ledger's clock, by which leases go; gives an aware datetime. Real time by default. The same for all workers.
+        shop: which shop's returns this is about; several shops may share a file.
+        busy_timeout: seconds to wait for other writers before `LedgerUnavailable`.
+
+    Raises:
+        ConfigurationError: no such directory, or no path to a file.
+        LedgerError: the file is not a ledger, or a newer release has written it.
+        LedgerUnavailable: it cannot be opened, or the disk cannot keep what P1 promises.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = SQLiteLedger(folder + "/ledger.db", shop="acme")
+    ...     ledger.put("watermark", "2026-01-01")
+    ...     ledger.get("watermark")
+    ...     ledger.close()
+    '2026-01-01'
+    """
+
+    statements = Statements.in_words(WORDS)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        shop: str = "",
+        busy_timeout: float = 30.0,
+    ) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
+        super().__init__(shop=shop)
+        self._path = _file(path)
+        self._now = clock
+        self._patience = busy_timeout
+        self._writer, self._reader = _Lane(busy_timeout), _Lane(busy_timeout)
+        self._held_back: list[_Lane] = []
+        self._closed = False
+        _make(self._path)
+        self._identity = _identity(self._path)
+        self._run(lambda tx: tx.rows(self.statements.version))
+
+    def now(self) -> datetime:
+        return aware(self._now(), "what the ledger's clock gives")
+
+    def close(self) -> None:
+        self._closed = True
+        for lane in (self._reader, self._writer):  # the writer last: it takes the log into the file
+            with contextlib.suppress(TimeoutError), lane.turns:
+                lane.drop()
+
+    def forget(self, return_id: int) -> None:
+        super().forget(return_id)
+        with contextlib.suppress(TimeoutError, sqlite3.Error), self._writer.turns:
+            if self._writer.session is not None:
+                self._writer.session.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # or the log would keep it until it is written over
+
+    # ------------------------------------------------------------------------------------------------ transactions
+
+    def _run(self, body: Callable[[Transaction], T], *, write: bool = True) -> T:
+        lane = self._writer if write else self._reader
+        try:
+            with lane.turns:
+                return self._patiently(lambda: self._transact(lane, body, "BEGIN IMMEDIATE" if write else "BEGIN"))
+        except TimeoutError:
+            raise LedgerUnavailable(f"other threads kept the ledger busy for {self._patience:g} seconds; nothing was stored") from None
+        except sqlite3.Error as failed:
+            raise self._unavailable(failed) from None
+
+    def _transact(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
+        session = self._session(lane)
+        try:
+            session.change(begin)
+            answer = body(session)
+            session.change("COMMIT")
+        except BaseException as raised:
+            fit = not isinstance(raised, sqlite3.Error) or _busy(raised)
+            try:
+                if session.connection.in_transaction:
+                    session.change("ROLLBACK")
+            except sqlite3.Error:
+                fit = False
+            if not fit:  # after a failure of the storage, start over with a new connection
+                lane.drop()
+            raise
+        return answer
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        """Try until no other process is in the way. SQLite's own waiting sleeps 100 ms at a time, which a busy writer can starve."""
+        deadline, pause = time.monotonic() + self._patience, 0.0005
+        while True:
+            try:
+                return attempt()
+            except sqlite3.Error as failed:
+                if not _busy(failed) or time.monotonic() > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.005)
+
+    def _unavailable(self, failed: sqlite3.Error) -> LedgerUnavailable:
+        name = getattr(failed, "sqlite_errorname", type(failed).__name__)  # never its message, which may quote what was written
+        return LedgerUnavailable(f"the ledger {self._path} could not be read or written ({name}); nothing was stored")
+
+    # ------------------------------------------------------------------------------------------------ connections
+
+    def _session(self, lane: _Lane) -> _Session:
+        if self._closed:
+            raise LedgerUnavailable("this ledger was closed")
+        if _identity(self._path) != self._identity:
+            lane.drop()
+            raise LedgerUnavailable(
+                f"the ledger {self._path} was removed or replaced while it was open: stop all workers and start them again"
+            )
+        if lane.session is None:
+            lane.session = _Session(sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False))
+            try:
+                self._prepare(lane.session)
+            except BaseException:
+                lane.drop()
+                raise
+        return lane.session
+
+    def _prepare(self, session: _Session) -> None:
+        found = session.rows("SELECT name = 'lw_schema' FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        if found and not any(ours for (ours,) in found):
+            raise LedgerError(f"{self._path} is an SQLite file, but not a ledger; give the ledger a file of its own")
+        if (mode := session.rows("PRAGMA journal_mode = WAL")[0][0]) != "wal":
+            raise LedgerUnavailable(f"SQLite cannot keep a write-ahead log for {self._path} (it says {mode!r}); is it on a local disk?")
+        session.change("PRAGMA synchronous = FULL")
+        if (level := session.rows("PRAGMA synchronous")[0][0]) < 2:
+            raise LedgerUnavailable(f"SQLite does not write through to the disk (synchronous is {level}), so a webhook could be lost")
+        for name, value in PRAGMAS:
+            session.rows(f"PRAGMA {name} = {value}")
+        if not found or session.rows(self.statements.version)[0][0] != VERSION:
+            self._migrate(session)
+
+    def _migrate(self, session: _Session) -> None:
+        session.change("BEGIN IMMEDIATE")
+        try:
+            there = session.rows("SELECT 1 FROM sqlite_master WHERE name = 'lw_schema'")
+            version = session.rows(self.statements.version)[0][0] if there else 0
+            if version != VERSION:  # another process may have been quicker
+                migrate(session, WORDS, version)
+            session.change("COMMIT")
+        except BaseException:
+            session.change("ROLLBACK")
+            raise
+
+    def _before_fork(self) -> None:
+        # SQLite keeps its locks by process: a child would believe it holds those of its parent. So nothing is open meanwhile.
+        self._held_back = []
+        for lane in (self._reader, self._writer):
+            with contextlib.suppress(TimeoutError):
+                lane.turns.take()
+                self._held_back.append(lane)
+                lane.drop()
+
+    def _after_fork(self, *, child: bool) -> None:
+        if child:  # the threads that waited for their turn are not in this process
+            self._writer, self._reader = _Lane(self._patience), _Lane(self._patience)
+        else:
+            for lane in self._held_back:
+                lane.turns.pass_on()
+
+    # ------------------------------------------------------------------------------------------------ times
+
+    def _stamp(self, at: datetime) -> int:
+        return (at - _EPOCH) // _MICROSECOND
+
+    def _read(self, stored: int) -> datetime:
+        return _EPOCH + stored * _MICROSECOND
+
+    def _clock(self) -> dict[str, Any]:
+        return {"now": self._stamp(self.now())}
+
+    def _length(self, lease: timedelta) -> int:
+        return lease // _MICROSECOND
+
+
+def _busy(failed: sqlite3.Error) -> bool:
+    return getattr(failed, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
+def _file(path: str | os.PathLike[str]) -> str:
+    name: object = os.fspath(path)
+    if not isinstance(name, str) or not name or name.startswith(("file:", ":memory:")):
+        raise ConfigurationError("path must name a file; to keep nothing on disk, use MemoryLedger")
+    folder = os.path.dirname(os.path.abspath(name))
+    if not os.path.isdir(folder):
+        raise ConfigurationError(f"there is no directory {folder} to make the ledger in")
+    return os.path.abspath(name)
+
+
+def _make(path: str) -> None:
+    """Make the file for its owner alone; SQLite gives its log files the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if os.name == "posix" and os.stat(path).st_mode & 0o007:
+            log.warning("%s can be read or written by others; it holds personal data: chmod 600", path)
+        return
+    except OSError as failed:
+        raise LedgerUnavailable(f"the ledger {path} cannot be made: {failed.strerror}") from None
+    if os.name == "posix":  # the name of the file must survive a power loss too
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
