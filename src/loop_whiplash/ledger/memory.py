@@ -95,16 +95,19 @@ class MemoryLedger:
         if event.return_id is not None:
             case = self._cases.setdefault(event.return_id, _Case(event.return_id, event.at, event.at, None))
             _advance_due(case, due_at)
-        same = self._unread.get((event.return_id, event.kind, event.body))
+        same = self._unread.pop((event.return_id, event.kind, event.body), None)
         if same is not None:
-            same.event = attrs.evolve(same.event, count=same.event.count + event.count)
-            return same.event.seq
+            self._pile(event).remove(same)
+            event = attrs.evolve(event, count=same.event.count + event.count, source=same.event.source)
         return self._append(event, unread=True)
+
+    def _pile(self, event: Event) -> list[_Kept]:
+        return self._asides if event.return_id is None else self._cases[event.return_id].events
 
     def _append(self, event: Event, *, unread: bool) -> int:
         self._seq += 1
         kept = _Kept(attrs.evolve(event, seq=self._seq), unread)
-        (self._asides if event.return_id is None else self._cases[event.return_id].events).append(kept)
+        self._pile(event).append(kept)
         if unread:
             self._unread[(event.return_id, event.kind, event.body)] = kept
         return self._seq

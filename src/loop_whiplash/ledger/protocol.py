@@ -91,7 +91,8 @@ class Ledger(Protocol):
         """Append an event; durable when it returns. Gives its seq.
 
         If it names a return, that return has a case from now on, and with `due_at` it is due no later than then. An event
-        equal (kind, return, body) to an *unread* one is counted on it, not stored again.
+        equal (kind, return, body) to an *unread* one is not stored again: that one is counted up, dated `event.at` and
+        moved to the end with a new seq, so that the order of last words holds and a worker sees that something came in.
         """
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
@@ -162,7 +163,7 @@ class Ledger(Protocol):
         """Events that name no return, newest first."""
 
     def stats(self, *, at: datetime) -> Mapping[str, Any]:
-        """How many: ``cases``, ``open``, ``due`` at `at` (leased or not), ``leased``, ``asides``, ``events``; and ``oldest_due_at``, or None.
+        """How many ``cases``, ``open``, ``due`` at `at` (leased or not), ``leased``, ``asides``, ``events``; and ``oldest_due_at`` or None.
 
         A return whose worker dies again and again stays in ``oldest_due_at``.
         """

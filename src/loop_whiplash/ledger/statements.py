@@ -151,10 +151,13 @@ class Statements:
         ON CONFLICT (shop, return_id) DO UPDATE SET due_at = excluded.due_at
         WHERE excluded.due_at IS NOT NULL AND (lw_cases.due_at IS NULL OR lw_cases.due_at > excluded.due_at)
     """
+    #: A repeated event is counted on the first and moved to the end: after hold, release, hold the last word is hold, and a
+    #: worker that has the first in its hands still sees that something came in.
     append: str = """
         INSERT INTO lw_events (shop, return_id, happened_at, unread, times, digest, kind, source, body)
         VALUES (:shop, :return_id, :at, TRUE, :times, :digest, :kind, :source, :body)
-        ON CONFLICT (shop, COALESCE(return_id, 0), digest) WHERE unread DO UPDATE SET times = lw_events.times + excluded.times
+        ON CONFLICT (shop, COALESCE(return_id, 0), digest) WHERE unread DO UPDATE SET
+            seq = excluded.seq, times = lw_events.times + excluded.times, happened_at = excluded.happened_at
         RETURNING seq
     """
     append_step: str = """
