@@ -1,0 +1,33 @@
+"""Text from outside, made fit to be shown: no control characters, and no e-mails or links unless they are asked for.
+
+Order names, tracking numbers, refusals and titles are typed by shoppers, merchants and warehouse staff. A terminal obeys
+escape sequences and a browser obeys bidirectional overrides; neither reaches a reader from here.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["shown"]
+
+# C0 and C1 controls, line and paragraph separators, bidirectional overrides and isolates, zero-width characters, lone surrogates.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_EMAIL = re.compile(r"[^\s@<>(),;:\"']{1,64}@[^\s@<>(),;:\"']{1,255}\.[^\s@<>(),;:\"'.]{2,63}")
+_LINK = re.compile(r"\b(?:https?|ftp|mailto|javascript|data):\S+", re.IGNORECASE)
+
+
+def shown(text: str | None, *, personal: bool = False) -> str:
+    """The text on one line, e-mails and links left out unless `personal`; ``""`` for None.
+
+    >>> shown("ask ann@example.org\\nor see https://x.example/return/1")
+    'ask [e-mail] or see [link]'
+    """
+    if not text:
+        return ""
+    text = _UNSEEN.sub(" ", text)
+    if not personal:
+        if "@" in text:
+            text = _EMAIL.sub("[e-mail]", text)
+        if ":" in text:
+            text = _LINK.sub("[link]", text)
+    return text.strip()
