@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from benches import BENCHES, LEASE, START, Bench, at, bench_for, hint
-from postgres_server import postgres  # noqa: F401
 
 from loop_whiplash import ConfigurationError, IntentExists, LeaseLost, LedgerUnavailable
 from loop_whiplash.ledger import Event, Intent
+from postgres_server import postgres  # noqa: F401
 
 CREATE = Intent(kind="create", ordinal=1, at=START, evidence="e1")
 
@@ -175,8 +175,11 @@ def test_one_return_is_claimed_whether_due_or_not_or_never_met(bench: Bench) -> 
     bench.ledger.accept(hint(7), due_at=at(10**6))
     due_later, never_met = bench.ledger.claim(7, at=START, lease=LEASE), bench.ledger.claim(8, at=START, lease=LEASE)
 
-    assert due_later is not None and len(due_later.unread) == 1
-    assert never_met is not None and never_met.is_new and never_met.unread == ()
+    assert due_later is not None
+    assert len(due_later.unread) == 1
+    assert never_met is not None
+    assert never_met.is_new
+    assert never_met.unread == ()
     assert bench.ledger.case(8).leased
 
 
