@@ -34,7 +34,7 @@ def report_to_csv(report: Report, *, personal: bool) -> str:
 
 
 def _row(found: Break, report: Report, personal: bool) -> Iterator[str]:
-    yield _text(found.code)
+    yield _text(shown(found.code))
     yield str(found.return_id) if found.return_id is not None else ""
     yield str(found.consumer_return_id) if found.consumer_return_id is not None else ""
     yield _text(shown(found.order_name, personal=personal))
@@ -44,7 +44,7 @@ def _row(found: Break, report: Report, personal: bool) -> Iterator[str]:
     yield f"{bucket_of(days_of(found, report.at))} days"
     yield f"{found.money:f}" if found.money is not None else ""
     yield _text(shown(found.currency))
-    yield _text(found.owner)
+    yield _text(shown(found.owner))
     yield "yes" if found.heals else "no"
     yield found.acknowledged.until.isoformat() if found.acknowledged is not None else ""
     for text in (found.reason, found.loop_says, found.whiplash_says, found.next_step):

@@ -59,7 +59,7 @@ def report_to_dict(report: Report, *, personal: bool = False, cases: bool = True
         "unjudged": report.unjudged,
         "previous": None if report.previous is None else dict(sorted(report.previous.items())),
         "grid": [
-            {"code": code, "bucket": bucket, "count": cell.count, "money": _money(cell.money)}
+            {"code": shown(code), "bucket": bucket, "count": cell.count, "money": _money(cell.money)}
             for code, row in report.grid.items()
             for bucket, cell in row.items()
             if cell.count
@@ -91,7 +91,7 @@ def _shown(value: Any, personal: bool) -> Any:
 
 def _side(side: SideReport, personal: bool) -> dict[str, Any]:
     return {
-        "name": side.name,
+        "name": shown(side.name),
         "complete": side.complete,
         "rows": side.rows,
         "since": _time(side.since),
@@ -105,14 +105,14 @@ def _side(side: SideReport, personal: bool) -> dict[str, Any]:
 def _break(found: Break, at: datetime, personal: bool) -> dict[str, Any]:
     word = found.acknowledged
     return {
-        "code": found.code,
+        "code": shown(found.code),
         "return_id": found.return_id,
         "consumer_return_id": found.consumer_return_id,
         "since": _time(found.since),
         "bucket": bucket_of(days_of(found, at)),
         "money": f"{found.money:f}" if found.money is not None else None,
-        "currency": found.currency,
-        "owner": found.owner,
+        "currency": shown(found.currency) or None,
+        "owner": shown(found.owner),
         "next_step": shown(found.next_step, personal=personal),
         "reason": shown(found.reason, personal=personal),
         "loop_says": shown(found.loop_says, personal=personal),
@@ -135,7 +135,7 @@ def _time(time: datetime | None) -> str | None:
 
 
 def _money(money: Mapping[str, Decimal]) -> dict[str, str]:
-    return {currency: f"{amount:f}" for currency, amount in money.items()}
+    return {shown(currency): f"{amount:f}" for currency, amount in money.items()}
 
 
 def counts_of(text: str) -> dict[str, int]:

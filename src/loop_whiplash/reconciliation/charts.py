@@ -56,7 +56,11 @@ def _columns(columns: Sequence[tuple[str, int, int]]) -> Sequence[str]:
         if waits + heals:
             parts.append(f'<text x="{middle:.1f}" y="{145 - low - high:.1f}" text-anchor="middle">{waits + heals:,}</text>')
         parts.append(f'<text class="soft" x="{middle:.1f}" y="166" text-anchor="middle">{bucket}</text>')
-    parts.append(f'<text class="soft" x="{_WIDE / 2}" y="184" text-anchor="middle">age in days; the lighter part heals by itself</text>')
+    parts.append('<text class="soft" x="0" y="185">age in days</text>')
+    for left, look, what in ((110, "bar", "for a person"), (220, "bar-soft", "heals by itself")):
+        parts.append(
+            f'<rect class="{look}" x="{left}" y="176" width="10" height="10"/><text class="soft" x="{left + 15}" y="185">{what}</text>'
+        )
     return parts
 
 

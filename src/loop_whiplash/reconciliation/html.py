@@ -25,7 +25,7 @@ from .case import CaseKey, CaseView, case_key
 from .charts import ageing_svg, flow_svg
 from .redact import shown
 from .report import COUNTED_ONLY, Cell, Report, SideReport
-from .wording import amount, amounts, day, headline, moment, verdict_sentence, what_was_read
+from .wording import amount, at_risk, day, headline, moment, verdict_sentence, what_was_read
 
 __all__ = ["report_to_html"]
 
@@ -114,16 +114,15 @@ def _head(report: Report, personal: bool) -> Iterator[str]:
     look = "blind" if not report.complete else "open" if totals.breaks else "good"
     yield f'<div class="card verdict {look}" id="verdict"><b>{escape(verdict_sentence(report))}</b></div><div class="tiles">'
     rate = report.capture_rate
+    left = f"{totals.unacknowledged:,} not acknowledged, {totals.heals:,} heal{'' if report.complete else '; there may be more'}"
+    done = ", ".join(f"{name} {n:,}" for name, n in sorted(report.actions.items()))
+    age = f"{days_of(totals.oldest, report.at):,} days" if totals.oldest else "none"
     yield from (
-        _tile("open breaks", f"{totals.breaks:,}", f"{totals.unacknowledged:,} not acknowledged, {totals.heals:,} heal"),
-        _tile("at risk", amounts(totals.money), "each return once"),
-        _tile(
-            "oldest",
-            f"{days_of(totals.oldest, report.at):,} days" if totals.oldest else "none",
-            totals.oldest.code if totals.oldest else "",
-        ),
-        _tile("webhooks captured", f"{rate:.1%}" if rate is not None else "not known", f"{report.missed:,} found by a sweep only"),
-        _tile("healed in this run", f"{report.healed:,}", ", ".join(f"{name} {n:,}" for name, n in sorted(report.actions.items()))),
+        _tile("open breaks", left, f"{totals.breaks:,}"),
+        _tile("at risk", "each return once", *at_risk(report)),
+        _tile("oldest", shown(totals.oldest.code) if totals.oldest else "", age),
+        _tile("webhooks captured", f"{report.missed:,} found by a sweep only", f"{rate:.1%}" if rate is not None else "not known"),
+        _tile("healed in this run", done, f"{report.healed:,}"),
     )
     yield '</div><div class="sides">'
     yield from (_side(side, personal) for side in report.sides)
@@ -136,8 +135,9 @@ def _head(report: Report, personal: bool) -> Iterator[str]:
     yield f'<section class="card"><h2>How old the breaks are</h2>{ageing_svg(report)}</section></div>'
 
 
-def _tile(label: str, value: str, below: str) -> str:
-    said = f'<span class="soft small">{escape(label)}</span><b>{escape(value)}</b><span class="soft small">{escape(below)}</span>'
+def _tile(label: str, below: str, *values: str) -> str:
+    values_said = "".join(f"<b>{escape(each)}</b>" for each in values)
+    said = f'<span class="soft small">{escape(label)}</span>{values_said}<span class="soft small">{escape(below)}</span>'
     return f'<div class="tile">{said}</div>'
 
 
@@ -180,7 +180,7 @@ def _cell(code: str, bucket: str, cell: Cell, most: int) -> str:
 def _button(code: str, bucket: str, count: int, money: Mapping[str, Decimal]) -> str:
     said = "".join(f'<span class="small soft">{escape(amount(value, currency))}</span><br>' for currency, value in money.items())
     chosen = f' data-bucket="{bucket}"' if bucket else ""
-    return f'<button type="button" data-code="{escape(code)}"{chosen} aria-pressed="false"><b>{count:,}</b>{said}</button>'
+    return f'<button type="button" data-code="{escape(shown(code))}"{chosen} aria-pressed="false"><b>{count:,}</b>{said}</button>'
 
 
 def _sum(row: Mapping[str, Cell]) -> dict[str, Decimal]:
@@ -188,15 +188,15 @@ def _sum(row: Mapping[str, Cell]) -> dict[str, Decimal]:
     for cell in row.values():
         for currency, value in cell.money.items():
             money[currency] = money.get(currency, Decimal(0)) + value
-    return money
+    return dict(sorted(money.items()))
 
 
 # --------------------------------------------------------------------------------------------------------- worklist
 
 
 def _worklist(report: Report, todo: list[Break], personal: bool) -> Iterator[str]:
-    codes = list(dict.fromkeys(found.code for found in report.breaks))
-    owners = sorted({found.owner for found in todo if found.owner})
+    codes = list(dict.fromkeys(shown(found.code) for found in report.breaks))
+    owners = sorted({shown(found.owner) for found in todo} - {""})
     lines = (_plain_line(found, report, personal) for found in todo[:WITHOUT_SCRIPT])
     yield '<section class="card" id="worklist"><h2>Worklist <span class="soft small">by money × age, the largest first</span></h2>'
     yield '<form id="filters" class="filters">'
@@ -204,25 +204,25 @@ def _worklist(report: Report, todo: list[Break], personal: bool) -> Iterator[str
     yield (
         _select("code", "all kinds", codes) + _select("owner", "all owners", owners) + _select("bucket", "all ages", list(BUCKETS), " days")
     )
-    yield '<label><input type="checkbox" name="heals" checked> with those that heal</label>'
-    yield '<label><input type="checkbox" name="acknowledged" checked> with acknowledged</label>'
+    yield '<label><input type="checkbox" name="heals" checked> healing</label>'
+    yield '<label><input type="checkbox" name="acknowledged" checked> acknowledged</label>'
     yield '<button type="reset">Clear</button></form>'
     yield '<p class="soft small" id="count" aria-live="polite"></p><ol class="work" id="work"></ol>'
-    yield '<div class="pager"><button type="button" id="before">Before</button><span id="page" class="soft small"></span>'
-    yield '<button type="button" id="after">After</button></div>'
+    yield '<div class="pager"><button type="button" id="before">Previous</button><span id="page" class="soft small"></span>'
+    yield '<button type="button" id="after">Next</button></div>'
     yield f"<noscript><p>Without JavaScript the first {WITHOUT_SCRIPT} breaks stand here as text; the CSV holds all.</p>"
     yield f"<pre>{''.join(lines)}</pre></noscript></section>"
 
 
 def _select(name: str, everything: str, values: list[str], unit: str = "") -> str:
-    options = "".join(f'<option value="{escape(value)}">{escape(shown(value))}{unit}</option>' for value in values)
+    options = "".join(f'<option value="{escape(value)}">{escape(value)}{unit}</option>' for value in values)
     return f'<select name="{name}" aria-label="{everything}"><option value="">{everything}</option>{options}</select>'
 
 
 def _plain_line(found: Break, report: Report, personal: bool) -> str:
     whose = f"return {found.return_id}" if found.return_id is not None else f"RMA {found.consumer_return_id}"
     said = (
-        found.code,
+        shown(found.code),
         whose,
         amount(found.money, found.currency),
         f"{days_of(found, report.at)} days",

@@ -66,7 +66,7 @@ def _risk(cells: list[Cell]) -> str:
     for cell in cells:
         for currency, value in cell.money.items():
             money[currency] = money.get(currency, Decimal(0)) + value
-    return amounts(money) if money else ""
+    return amounts(dict(sorted(money.items()))) if money else ""
 
 
 def _entry(found: Break, report: Report, personal: bool) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _entry(found: Break, report: Report, personal: bool) -> Iterator[str]:
     order = f"order {shown(found.order_name, personal=personal)}" if found.order_name else ""
     tracking = f"tracking {shown(found.tracking, personal=personal)}" if found.tracking else ""
     age = f"since {day(found.since)}, {count_of(days_of(found, report.at), 'day')}"
-    yield "  ".join(part for part in (found.code, which, rma, order, tracking, age, amount(found.money, found.currency)) if part)
+    yield "  ".join(part for part in (shown(found.code), which, rma, order, tracking, age, amount(found.money, found.currency)) if part)
     yield f"    {shown(found.reason, personal=personal)}"
     if found.loop_says or found.whiplash_says:
         yield f"    Loop: {shown(found.loop_says, personal=personal)}. Whiplash: {shown(found.whiplash_says, personal=personal)}."

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from .redact import shown
-from .report import Report, SideReport
+from .report import BLIND, COUNTED_ONLY, Report, SideReport
 
-__all__ = ["amount", "amounts", "count_of", "day", "headline", "moment", "side_sentence", "verdict_sentence", "what_was_read"]
+__all__ = ["amount", "amounts", "at_risk", "count_of", "day", "headline", "moment", "side_sentence", "verdict_sentence", "what_was_read"]
 
 
 def moment(time: datetime | None) -> str:
@@ -62,17 +62,22 @@ def verdict_sentence(report: Report) -> str:
     totals = report.totals
     if not report.sides:
         return f"{count_of(totals.breaks, 'break')}; how much of both systems was read is not known."
-    blind = [side.name for side in report.sides if not side.complete]
+    blind = " and ".join(shown(side.name) for side in report.sides if not side.complete)
     if blind:
-        seen = (
-            f"{count_of(totals.breaks, 'break')} among what could be read"
-            if totals.breaks
-            else "Nothing was found among what could be read"
-        )
-        return f"{seen}; {' and '.join(blind)} could not be read whole, so there may be more."
+        seen = sum(found.code != BLIND and found.code not in COUNTED_ONLY for found in report.breaks)
+        found = count_of(seen, "break") if seen else "Nothing was found"
+        return f"{found} among what could be read; {blind} could not be read whole, so there may be more."
     if not totals.breaks:
         return "No breaks: both systems were read whole and agree."
     return f"{count_of(totals.breaks, 'break')} on {count_of(totals.returns, 'return')}; both systems were read whole."
+
+
+def at_risk(report: Report) -> list[str]:
+    """The money at risk, an amount for each currency; what is known of it where a side was not read whole."""
+    said = [amount(value, currency) for currency, value in report.money.items()]
+    if report.complete:
+        return said or ["nothing"]
+    return [f"at least {each}" for each in said] or ["not known"]
 
 
 def headline(report: Report) -> list[tuple[str, str]]:
@@ -80,22 +85,16 @@ def headline(report: Report) -> list[tuple[str, str]]:
     totals = report.totals
     lines = [("Open", verdict_sentence(report))]
     if totals.breaks:
-        lines.append(("At risk", amounts(totals.money)))
-        lines.append(
-            ("Of these", f"{totals.heals:,} heal by themselves, {totals.acknowledged:,} acknowledged, {totals.unacknowledged:,} not")
-        )
+        lines.append(("At risk", ", ".join(at_risk(report))))
+        lines.append(("Of these", f"{totals.heals:,} heal, {totals.acknowledged:,} acknowledged, {totals.unacknowledged:,} not"))
     if totals.oldest is not None:
-        lines.append(("Oldest", f"since {day(totals.oldest.since)}, {totals.oldest.code}{_whose(totals.oldest.return_id)}"))
+        lines.append(("Oldest", f"since {day(totals.oldest.since)}, {shown(totals.oldest.code)}{_whose(totals.oldest.return_id)}"))
     rate = report.capture_rate
     if rate is None:
         lines.append(("Webhooks", "capture rate not known"))
     else:
-        lines.append(
-            (
-                "Webhooks",
-                f"captured {rate:.1%}: {report.captured:,} of {report.captured + report.missed:,}, {report.missed:,} found by a sweep only",
-            )
-        )
+        told = f"{report.captured:,} of {report.captured + report.missed:,}"
+        lines.append(("Webhooks", f"captured {rate:.1%}: {told}, {report.missed:,} found by a sweep only"))
     if report.actions:
         done = ", ".join(f"{name} {number:,}" for name, number in sorted(report.actions.items()))
         lines.append(("Healed", f"{report.healed:,} in this run: {done}"))

@@ -70,7 +70,8 @@
     if (found[at.return_id] !== null) whose.append(`return ${found[at.return_id]}`);
     else if (found[at.rma] !== null) whose.append(`RMA ${found[at.rma]}`);
     if (text(found, "order")) whose.append(element("br"), element("span", { class: "soft" }, outside(text(found, "order"))));
-    const right = element("span", { class: "right" }, element("b", {}, text(found, "amount")), element("br"), days(found[at.days]));
+    const amount = text(found, "amount");
+    const right = element("span", { class: "right" }, amount ? element("b", {}, amount) : "", amount ? element("br") : "", days(found[at.days]));
     const code = element("span", { class: "code" }, text(found, "code"));
     if (found[at.heals]) code.append(" ", element("span", { class: "word plain" }, "heals"));
     if (found[at.acknowledged] >= 0) code.append(" ", element("span", { class: "word plain" }, "acknowledged"));
@@ -151,7 +152,7 @@
 
   function unitTable(flat) {
     const head = element("tr", {}, ...COLUMNS.map((name) => element("th", { scope: "col" }, name)));
-    const rows = rowsOf(flat, COLUMNS.length).map((unit) => element("tr", { class: `unit-${data.texts[unit[0]].replace(" ", "-")}` },
+    const rows = rowsOf(flat, COLUMNS.length).map((unit) => element("tr", { class: `unit-${data.texts[unit[5]] === "damaged" ? "damaged" : data.texts[unit[0]].replace(" ", "-")}` },
       ...unit.map((number, column) => element("td", { "data-name": COLUMNS[column] }, number ? outside(data.texts[number]) : null))));
     return element("div", { class: "scroll" }, element("table", { class: "units" }, element("thead", {}, head), element("tbody", {}, ...rows)));
   }
