@@ -28,7 +28,7 @@ def _lines(report: Report, worklist: int, personal: bool) -> Iterator[str]:
         yield from (f"           note: {shown(note, personal=personal)}" for note in side.notes)
     for label, value in headline(report):
         yield f"{label:<10} {value}"
-    if report.breaks:
+    if report.breaks or report.previous:
         yield ""
         yield from _grid(report)
     todo = report.worklist
@@ -44,21 +44,18 @@ def _lines(report: Report, worklist: int, personal: bool) -> Iterator[str]:
 
 
 def _grid(report: Report) -> Iterator[str]:
-    width = max(len(code) for code in report.grid)
-    change = report.previous is not None
-    yield (
-        f"{'by age in days':<{width}} "
-        + "".join(f"{bucket:>7}" for bucket in BUCKETS)
-        + f"{'all':>8}{'change' if change else '':>8}  at risk"
-    )
-    codes = [*report.grid, *(code for code in report.previous or () if code not in report.grid)]
+    grid, previous = report.grid, report.previous
+    codes = [*grid, *(code for code in previous or () if code not in grid)]
+    width = max(len(shown(code)) for code in codes)
+    change = f"{'change':>8}" if previous is not None else ""
+    yield f"{'by age in days':<{width}} {''.join(f'{bucket:>7}' for bucket in BUCKETS)}{'all':>8}{change}  at risk"
     for code in codes:
-        row = report.grid.get(code, {})
+        row = grid.get(code, {})
         cells = [row.get(bucket, Cell()) for bucket in BUCKETS]
         total = sum(cell.count for cell in cells)
-        delta = f"{total - (report.previous or {}).get(code, 0):+,}" if change else ""
+        delta = f"{total - previous.get(code, 0):>+8,}" if previous is not None else ""
         counts = "".join(f"{cell.count or '.':>7}" for cell in cells)
-        yield f"{shown(code):<{width}} {counts}{total:>8,}{delta:>8}  {_risk(cells)}".rstrip()
+        yield f"{shown(code):<{width}} {counts}{total:>8,}{delta}  {_risk(cells)}".rstrip()
 
 
 def _risk(cells: list[Cell]) -> str:
