@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,3 +114,35 @@ def bench_for(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from sqlite_bench(request.getfixturevalue("tmp_path"))
     else:
         yield from postgres_bench(request.getfixturevalue("postgres"))
+
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parent.parent / "src"
+
+
+def command(program: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-W", "error", str(HERE / program), *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def together(*works: Callable[[], None]) -> None:
+    """Run all at once; raise what any of them raised."""
+    raised: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+    if raised:
+        raise raised[0]

@@ -1,4 +1,4 @@
-"""A program that is killed (SIGKILL, by itself, in a forked process) before and after every statement it runs, in turn.
+"""A program that is killed (SIGKILL, by itself, in a forked process) before every statement it runs and after every COMMIT, in turn.
 
 ``killed_writer.py sqlite FOLDER`` or ``killed_writer.py postgres DSN``. After each death the ledger is opened again: all that
 was acknowledged must be there, and what was not must be there whole or not at all. Prints ``ok POINTS`` or what is wrong.
@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -24,9 +25,9 @@ NEVER_KILLED = 10**6
 _left: list[int] = []
 
 
-def tick() -> None:
-    """One more point at which the process may die."""
-    if _left:
+def tick(sql: object, *, after: bool = False) -> None:
+    """One more point at which the process may die. After a statement that is no COMMIT is before the next one."""
+    if _left and (not after or sql in ("COMMIT", b"COMMIT")):
         _left[0] -= 1
         if _left[0] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -34,9 +35,9 @@ def tick() -> None:
 
 class Ticking(sqlite3.Connection):
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        tick()
+        tick(sql)
         cursor = super().execute("SELECT 1" if "broken" in sys.argv and sql in ("BEGIN", "BEGIN IMMEDIATE", "COMMIT") else sql, *args)
-        tick()
+        tick(sql, after=True)
         return cursor
 
 
@@ -63,10 +64,10 @@ def postgres_ways(dsn: str) -> tuple[Callable[[int], Ledger], Callable[[int], st
 
     execute = psycopg.Connection.execute
 
-    def ticking(self: Any, *args: Any, **options: Any) -> Any:
-        tick()
-        cursor = execute(self, *args, **options)
-        tick()
+    def ticking(self: Any, sql: Any, *args: Any, **options: Any) -> Any:
+        tick(sql)
+        cursor = execute(self, sql, *args, **options)
+        tick(sql, after=True)
         return cursor
 
     psycopg.Connection.execute = ticking  # type: ignore[method-assign]
@@ -103,7 +104,7 @@ def main(kind: str, where: str) -> str:
         mine, theirs = os.pipe()
         child = os.fork()
         if child == 0:
-            live(make, points, points - 1, lambda: os.write(theirs, b"."))
+            live(make, points, points - 1, partial(os.write, theirs, b"."))
             os._exit(0)
         os.close(theirs)
         said = b""
@@ -117,7 +118,7 @@ def main(kind: str, where: str) -> str:
         assert os.WTERMSIG(status) == signal.SIGKILL
         acknowledged, found = len(said) - 1, reopen(points)
         if found not in pictures[acknowledged : acknowledged + 2]:
-            return f"point {points}: after {acknowledged} acknowledged steps there is\n{found}\nexpected\n{pictures[acknowledged]}\nor the next"
+            return f"point {points}: after {acknowledged} acknowledged steps there is\n{found}\nnot\n{pictures[acknowledged]}\nor the next"
 
 
 def shot(make: Callable[[int], Ledger], reopen: Callable[[int], str], steps: int) -> str:

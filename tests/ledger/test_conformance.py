@@ -1,3 +1,4 @@
+# ruff: noqa: F401 - a fixture is imported by its name
 """What every ledger does, whatever it keeps its rows in."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from benches import BENCHES, LEASE, START, Bench, at, bench_for, hint
 
 from loop_whiplash import ConfigurationError, IntentExists, LeaseLost, LedgerUnavailable
 from loop_whiplash.ledger import Event, Intent
-from postgres_server import postgres  # noqa: F401
+from postgres_server import postgres
 
 CREATE = Intent(kind="create", ordinal=1, at=START, evidence="e1")
 

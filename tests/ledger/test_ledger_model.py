@@ -288,7 +288,7 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
 
-MODEST = settings(max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+MODEST = settings(max_examples=70, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_memory_and_sqlite_behave_as_the_model() -> None:
@@ -315,6 +315,6 @@ def test_postgres_behaves_as_the_model() -> None:
                 admin.execute("UPDATE model.lw_cases SET lease_until = lease_until - %s WHERE shop = %s", (by, self.shop))
 
         try:
-            run_state_machine_as_test(PostgresMachine, settings=settings(MODEST, max_examples=20))
+            run_state_machine_as_test(PostgresMachine, settings=settings(MODEST, max_examples=10))
         finally:
             admin.execute("DROP SCHEMA model CASCADE")

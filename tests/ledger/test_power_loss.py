@@ -63,9 +63,7 @@ def losses() -> Iterator[Callable[[], bool]]:
 def expected(folder: Path, patch: pytest.MonkeyPatch) -> list[str]:
     """The picture after each step, undisturbed."""
     machine = Machine(folder, patch)
-    pictures = [picture(machine.rows)]
-    for _ in day(machine.ledger):
-        pictures.append(picture(machine.rows))
+    pictures = [picture(machine.rows), *(picture(machine.rows) for _ in day(machine.ledger))]
     machine.off()
     assert len(pictures) == STEPS + 1
     return pictures

@@ -20,6 +20,9 @@ __all__ = ["SqlLedger", "Transaction", "check_version", "migrate"]
 
 T = TypeVar("T")
 
+#: The return id of events that name no return.
+ASIDE = 0
+
 #: How many events one transaction of `expire` looks at.
 STRETCH = 5000
 
@@ -96,7 +99,7 @@ class SqlLedger(ABC):
 
     def _accepting(self, event: Event, due_at: datetime | None) -> Callable[[Transaction], int]:
         event = storable(event)
-        file = {"shop": self.shop, "return_id": event.return_id, "at": self._stamp(event.at)}
+        file = {"shop": self.shop, "return_id": event.return_id or ASIDE, "at": self._stamp(event.at)}
         due = self._stamp_or_none(due_at, "due_at")
         told = {**file, "times": event.count, "digest": digest(event), "kind": event.kind, "source": event.source, "body": event.body}
 
@@ -284,7 +287,7 @@ class SqlLedger(ABC):
 
     def _event(self, row: tuple[Any, ...]) -> Event:
         kind, return_id, at, body, source, seq, times = row
-        return Event(kind=kind, return_id=return_id, at=self._read(at), body=body, source=source, seq=seq, count=times)
+        return Event(kind=kind, return_id=return_id or None, at=self._read(at), body=body, source=source, seq=seq, count=times)
 
     # ------------------------------------------------------------------------------------------------ facts, retention
 

@@ -32,6 +32,7 @@ log = logging.getLogger("loop_whiplash.ledger")
 WORDS = Words(
     now=":now",
     clock=":now",
+    long_ago="0",
     lock="",
     skip_locked="",
     serial="INTEGER PRIMARY KEY AUTOINCREMENT",  # a seq is never given twice, not even after the newest event was deleted
@@ -39,6 +40,7 @@ WORDS = Words(
     bytes="BLOB",
     long="INTEGER",
     clustered="WITHOUT ROWID",
+    by_lease="INDEXED BY lw_cases_leased",
     parameter=r":\1",
 )
 

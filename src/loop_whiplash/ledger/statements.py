@@ -5,12 +5,15 @@ in once, by `Words`:
 
 * ``{now}``, ``{clock}``: the ledger's clock, a parameter on SQLite; on PostgreSQL the database's, when the transaction began
   and at this very moment (it may have waited for a lock in between);
+* ``{long_ago}``: before all times;
 * ``{lock}``, ``{skip_locked}``: row locks on PostgreSQL; a SQLite writer has the whole file;
+* ``{by_lease}``: which index to take, where SQLite would guess wrong;
 * ``{serial}``, ``{time}``, ``{bytes}``, ``{long}``, ``{clustered}``: types and storage of the tables.
 
 Why the tables are cut as they are:
 
 * ``lw_cases`` is what every webhook and claim touches, so its rows are small; the documents are beside it.
+* An event that names no return has return id 0, so that one index serves both kinds.
 * A leased case is not in the index of due ones: a claim never steps over what others have.
 * An event that no plan has taken in is in a unique index of its own, which is what counts a repeated webhook on the
   first one; it leaves that index when it is read.
@@ -33,6 +36,7 @@ class Words:
 
     now: str
     clock: str
+    long_ago: str
     lock: str
     skip_locked: str
     serial: str
@@ -40,6 +44,7 @@ class Words:
     bytes: str
     long: str
     clustered: str
+    by_lease: str
     parameter: str
 
     def fill(self, sql: str) -> str:
@@ -86,19 +91,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         CREATE TABLE lw_events (
             seq {serial},
             shop TEXT NOT NULL,
-            return_id {long},
+            return_id {long} NOT NULL,
             happened_at {time} NOT NULL,
             unread BOOLEAN NOT NULL,
             times {long} NOT NULL,
             digest {bytes},
             kind TEXT NOT NULL,
             source TEXT NOT NULL,
-            body {bytes} NOT NULL,
-            FOREIGN KEY (shop, return_id) REFERENCES lw_cases (shop, return_id)
+            body {bytes} NOT NULL
         )
         """,
         "CREATE INDEX lw_events_history ON lw_events (shop, return_id, seq)",
-        "CREATE UNIQUE INDEX lw_events_unread ON lw_events (shop, COALESCE(return_id, 0), digest) WHERE unread",
+        "CREATE UNIQUE INDEX lw_events_unread ON lw_events (shop, return_id, digest) WHERE unread",
         """
         CREATE TABLE lw_intents (
             shop TEXT NOT NULL,
@@ -133,7 +137,7 @@ PARTS = {
     "row": "c.return_id, c.due_at, c.lease_until IS NOT NULL AND c.lease_until > {now}, j.journal, j.summary, c.created_at, j.updated_at",
     "event": "e.kind, e.return_id, e.happened_at, e.body, e.source, e.seq, e.times",
     "cases": "lw_cases c LEFT JOIN lw_journals j ON j.shop = c.shop AND j.return_id = c.return_id",
-    "still_unread": "e.shop = :shop AND COALESCE(e.return_id, 0) = :return_id AND e.unread",
+    "still_unread": "e.shop = :shop AND e.return_id = :return_id AND e.unread",
 }
 
 
@@ -156,7 +160,7 @@ class Statements:
     append: str = """
         INSERT INTO lw_events (shop, return_id, happened_at, unread, times, digest, kind, source, body)
         VALUES (:shop, :return_id, :at, TRUE, :times, :digest, :kind, :source, :body)
-        ON CONFLICT (shop, COALESCE(return_id, 0), digest) WHERE unread DO UPDATE SET
+        ON CONFLICT (shop, return_id, digest) WHERE unread DO UPDATE SET
             seq = excluded.seq, times = lw_events.times + excluded.times, happened_at = excluded.happened_at
         RETURNING seq
     """
@@ -193,14 +197,19 @@ class Statements:
         WHERE lw_cases.lease_until IS NULL OR lw_cases.lease_until <= {now}
         RETURNING lease_until
     """
-    #: What one claim has leased: its cases share token and end, so the index of leases finds them.
+    #: What one claim has leased: its cases share token and end, so the index of leases finds them. CROSS JOIN: from the cases
+    #: to their events, which SQLite might do the other way round.
     claimed: str = """
-        SELECT c.return_id, c.fence, j.journal FROM {cases}
-        WHERE c.shop = :shop AND c.lease_until = :lease_until AND c.lease_token = :token ORDER BY c.due_at, c.return_id
+        SELECT c.return_id, c.fence, j.journal
+        FROM lw_cases c {by_lease} LEFT JOIN lw_journals j ON j.shop = c.shop AND j.return_id = c.return_id
+        WHERE c.shop = :shop AND c.lease_until = :lease_until AND c.lease_token = :token
+        ORDER BY c.due_at, c.return_id
     """
     claimed_unread: str = """
-        SELECT {event} FROM lw_cases c JOIN lw_events e ON e.shop = c.shop AND COALESCE(e.return_id, 0) = c.return_id AND e.unread
-        WHERE c.shop = :shop AND c.lease_until = :lease_until AND c.lease_token = :token ORDER BY e.seq
+        SELECT {event} FROM lw_cases c {by_lease} CROSS JOIN lw_events e
+        WHERE c.shop = :shop AND c.lease_until = :lease_until AND c.lease_token = :token
+        AND e.shop = :shop AND e.return_id = c.return_id AND e.unread
+        ORDER BY e.seq
     """
 
     # ---------------------------------------------------------------------------------------------- fenced writes
@@ -212,7 +221,7 @@ class Statements:
     has_unread: str = "SELECT 1 FROM lw_events e WHERE {still_unread} AND e.seq > :read_to LIMIT 1"
     mark_read: str = """
         UPDATE lw_events SET unread = FALSE, digest = NULL, body = CASE WHEN :forgotten THEN :nothing ELSE body END
-        WHERE shop = :shop AND COALESCE(return_id, 0) = :return_id AND unread AND seq <= :read_to
+        WHERE shop = :shop AND return_id = :return_id AND unread AND seq <= :read_to
     """
     write_journal: str = """
         INSERT INTO lw_journals (shop, return_id, journal) VALUES (:shop, :return_id, :journal)
@@ -239,7 +248,7 @@ class Statements:
     case: str = "SELECT {row} FROM {cases} WHERE c.shop = :shop AND c.return_id = :return_id"
     history: str = "SELECT {event} FROM lw_events e WHERE e.shop = :shop AND e.return_id = :return_id ORDER BY e.seq"
     unread: str = "SELECT {event} FROM lw_events e WHERE {still_unread} ORDER BY e.seq"
-    asides: str = "SELECT {event} FROM lw_events e WHERE e.shop = :shop AND e.return_id IS NULL ORDER BY e.seq DESC LIMIT :limit"
+    asides: str = "SELECT {event} FROM lw_events e WHERE e.shop = :shop AND e.return_id = 0 ORDER BY e.seq DESC LIMIT :limit"
     open_cases: str = """
         SELECT {row} FROM {cases}
         WHERE c.shop = :shop AND c.return_id > :after AND c.due_at IS NOT NULL ORDER BY c.return_id LIMIT :limit
@@ -254,11 +263,12 @@ class Statements:
         SELECT COUNT(*), MIN(due_at) FROM lw_cases WHERE shop = :shop AND lease_until IS NULL AND due_at IS NOT NULL AND due_at <= :at
     """
     count_taken: str = """
-        SELECT COUNT(*), MIN(due_at) FROM lw_cases WHERE shop = :shop AND lease_until IS NOT NULL AND due_at <= :at
+        SELECT COUNT(*), MIN(due_at) FROM lw_cases
+        WHERE shop = :shop AND lease_until IS NOT NULL AND lease_until > {long_ago} AND due_at <= :at
     """
     count_leased: str = "SELECT COUNT(*) FROM lw_cases WHERE shop = :shop AND lease_until IS NOT NULL AND lease_until > {now}"
     count_events: str = "SELECT COUNT(*) FROM lw_events WHERE shop = :shop"
-    count_asides: str = "SELECT COUNT(*) FROM lw_events WHERE shop = :shop AND return_id IS NULL"
+    count_asides: str = "SELECT COUNT(*) FROM lw_events WHERE shop = :shop AND return_id = 0"
 
     # ---------------------------------------------------------------------------------------------- facts, retention
 
@@ -268,11 +278,12 @@ class Statements:
         ON CONFLICT (shop, name) DO UPDATE SET value = excluded.value
     """
     remove: str = "DELETE FROM lw_facts WHERE shop = :shop AND name = :name"
-    #: Retention goes through the events in stretches of `seq`, so that no webhook waits for long.
+    #: Retention goes through the events in stretches of `seq`, so that no webhook waits for long. (The shop is not looked up
+    #: by an index, or SQLite would go through all its events for each stretch.)
     stretch: str = "SELECT MAX(seq) FROM (SELECT seq FROM lw_events WHERE seq > :after ORDER BY seq LIMIT :limit) AS ahead"
     expire: str = """
-        DELETE FROM lw_events WHERE seq > :after AND seq <= :upto AND shop = :shop AND happened_at < :before AND (
-            return_id IS NULL OR EXISTS (
+        DELETE FROM lw_events WHERE seq > :after AND seq <= :upto AND shop || '' = :shop AND happened_at < :before AND (
+            return_id = 0 OR EXISTS (
                 SELECT 1 FROM lw_cases c WHERE c.shop = lw_events.shop AND c.return_id = lw_events.return_id AND c.due_at IS NULL
             )
         )

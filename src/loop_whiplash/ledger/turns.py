@@ -48,6 +48,11 @@ class Turns:
         if not ours:
             raise TimeoutError
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     def _leave(self, mine: threading.Lock) -> None:
         with self._door:
             if mine in self._waiting:
