@@ -59,7 +59,7 @@ def day(ledger: Ledger) -> Iterator[str]:
 PICTURE = (
     "SELECT return_id, due_at, fence, lease_until IS NULL, lease_token IS NULL, forgotten FROM lw_cases WHERE shop = '{shop}' ORDER BY 1",
     "SELECT return_id, journal, summary, has_breaks FROM lw_journals WHERE shop = '{shop}' ORDER BY 1",
-    "SELECT return_id, kind, unread, times, body, digest FROM lw_events WHERE shop = '{shop}' ORDER BY seq",
+    "SELECT return_id, kind, times, body, digest FROM lw_events WHERE shop = '{shop}' ORDER BY seq",
     "SELECT return_id, kind, ordinal, evidence FROM lw_intents WHERE shop = '{shop}' ORDER BY 1, 2, 3",
     "SELECT name, value FROM lw_facts WHERE shop = '{shop}' ORDER BY 1",
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+import attrs
 import pytest
 from benches import BENCHES, LEASE, START, Bench, at, bench_for, hint
 
@@ -379,6 +380,15 @@ def test_a_lease_that_was_given_back_is_lost(bench: Bench) -> None:
         bench.done(claim)
     with pytest.raises(LeaseLost):
         bench.ledger.commit(claim, journal={})
+
+
+@pytest.mark.parametrize("other", [{"fence": 2}, {"fence": 0}, {"token": "another"}, {"return_id": 8}])
+def test_a_claim_is_known_by_its_fence_its_token_and_its_return(bench: Bench, other: dict[str, object]) -> None:
+    bench.claimed(8)
+    claim = bench.claimed(7)
+    with pytest.raises(LeaseLost):
+        bench.ledger.commit(attrs.evolve(claim, **other), journal={"forged": 1})
+    assert bench.ledger.commit(claim, journal={})
 
 
 def test_steps_are_filed_under_the_return_they_belong_to(bench: Bench) -> None:

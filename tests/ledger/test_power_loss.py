@@ -99,10 +99,10 @@ def violations(folder: Path, patch: pytest.MonkeyPatch, edit: Callable[[str], st
     return len(after), wrong
 
 
-@pytest.mark.parametrize("checkpoint", [4000, 3], ids=["as it is", "with a checkpoint in nearly every step"])
+@pytest.mark.parametrize("checkpoint", [2000, 3], ids=["as it is", "with a checkpoint in nearly every step"])
 def test_no_power_loss_loses_or_halves_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: int) -> None:
     times, wrong = violations(
-        tmp_path, monkeypatch, lambda sql: sql.replace("wal_autocheckpoint = 4000", f"wal_autocheckpoint = {checkpoint}")
+        tmp_path, monkeypatch, lambda sql: sql.replace("wal_autocheckpoint = 2000", f"wal_autocheckpoint = {checkpoint}")
     )
 
     assert wrong == []

@@ -270,7 +270,7 @@ def test_no_statement_reads_a_whole_table(path: Path) -> None:
 
 
 #: What comes in pages or picks the first few must find them in order, not sort all there are.
-IN_ORDER = ("lease_due", "open_cases", "cases_with_breaks", "history", "asides")
+IN_ORDER = ("lease_due", "open_cases", "cases_with_breaks")
 
 
 def test_opening_does_not_import_the_other_drivers() -> None:

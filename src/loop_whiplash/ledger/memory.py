@@ -70,7 +70,7 @@ class MemoryLedger:
         self._unread: dict[tuple[int | None, str, bytes], _Kept] = {}
         self._intents: set[tuple[int, str, int]] = set()
         self._facts: dict[str, str] = {}
-        self._seq = 0
+        self._seq = self._claims = 0
         self._closed = False
 
     def now(self) -> datetime:
@@ -136,7 +136,8 @@ class MemoryLedger:
 
     def _lease(self, case: _Case, until: datetime) -> Claim:
         case.fence += 1
-        case.token, case.lease_until = f"memory-{case.fence}", until
+        self._claims += 1
+        case.token, case.lease_until = f"claim-{self._claims}", until
         return Claim(
             return_id=case.return_id,
             fence=case.fence,

@@ -15,8 +15,9 @@ Why the tables are cut as they are:
 * ``lw_cases`` is what every webhook and claim touches, so its rows are small; the documents are beside it.
 * An event that names no return has return id 0, so that one index serves both kinds.
 * A leased case is not in the index of due ones: a claim never steps over what others have.
-* An event that no plan has taken in is in a unique index of its own, which is what counts a repeated webhook on the
-  first one; it leaves that index when it is read.
+* An event has a digest of its kind and body for as long as no plan has taken it in. The one index of events, by return and
+  digest, is unique: so a repeated webhook is counted on the first one, and the unread events of a return are found at once.
+  Few indexes matter: each is a page more to write before a webhook is answered.
 * Whoever touches the events of a case locks its row first. So within a return a higher ``seq`` was always committed
   later, and "read up to this seq" cannot pass over an event still on its way.
 """
@@ -73,7 +74,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX lw_cases_due ON lw_cases (shop, due_at, return_id) WHERE lease_until IS NULL AND due_at IS NOT NULL",
         "CREATE INDEX lw_cases_leased ON lw_cases (shop, lease_until) WHERE lease_until IS NOT NULL",
-        "CREATE INDEX lw_cases_open ON lw_cases (shop, return_id) WHERE due_at IS NOT NULL",
         """
         CREATE TABLE lw_journals (
             shop TEXT NOT NULL,
@@ -93,16 +93,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             shop TEXT NOT NULL,
             return_id {long} NOT NULL,
             happened_at {time} NOT NULL,
-            unread BOOLEAN NOT NULL,
-            times {long} NOT NULL,
             digest {bytes},
+            times {long} NOT NULL,
             kind TEXT NOT NULL,
             source TEXT NOT NULL,
             body {bytes} NOT NULL
         )
         """,
-        "CREATE INDEX lw_events_history ON lw_events (shop, return_id, seq)",
-        "CREATE UNIQUE INDEX lw_events_unread ON lw_events (shop, return_id, digest) WHERE unread",
+        "CREATE UNIQUE INDEX lw_events_unread ON lw_events (shop, return_id, digest)",
         """
         CREATE TABLE lw_intents (
             shop TEXT NOT NULL,
@@ -137,7 +135,7 @@ PARTS = {
     "row": "c.return_id, c.due_at, c.lease_until IS NOT NULL AND c.lease_until > {now}, j.journal, j.summary, c.created_at, j.updated_at",
     "event": "e.kind, e.return_id, e.happened_at, e.body, e.source, e.seq, e.times",
     "cases": "lw_cases c LEFT JOIN lw_journals j ON j.shop = c.shop AND j.return_id = c.return_id",
-    "still_unread": "e.shop = :shop AND e.return_id = :return_id AND e.unread",
+    "still_unread": "e.shop = :shop AND e.return_id = :return_id AND e.digest IS NOT NULL",
 }
 
 
@@ -158,15 +156,15 @@ class Statements:
     #: A repeated event is counted on the first and moved to the end: after hold, release, hold the last word is hold, and a
     #: worker that has the first in its hands still sees that something came in.
     append: str = """
-        INSERT INTO lw_events (shop, return_id, happened_at, unread, times, digest, kind, source, body)
-        VALUES (:shop, :return_id, :at, TRUE, :times, :digest, :kind, :source, :body)
-        ON CONFLICT (shop, return_id, digest) WHERE unread DO UPDATE SET
+        INSERT INTO lw_events (shop, return_id, happened_at, times, digest, kind, source, body)
+        VALUES (:shop, :return_id, :at, :times, :digest, :kind, :source, :body)
+        ON CONFLICT (shop, return_id, digest) DO UPDATE SET
             seq = excluded.seq, times = lw_events.times + excluded.times, happened_at = excluded.happened_at
         RETURNING seq
     """
     append_step: str = """
-        INSERT INTO lw_events (shop, return_id, happened_at, unread, times, kind, source, body)
-        VALUES (:shop, :return_id, :at, FALSE, :times, :kind, :source, :body)
+        INSERT INTO lw_events (shop, return_id, happened_at, times, kind, source, body)
+        VALUES (:shop, :return_id, :at, :times, :kind, :source, :body)
     """
 
     # ---------------------------------------------------------------------------------------------- claims
@@ -208,7 +206,7 @@ class Statements:
     claimed_unread: str = """
         SELECT {event} FROM lw_cases c {by_lease} CROSS JOIN lw_events e
         WHERE c.shop = :shop AND c.lease_until = :lease_until AND c.lease_token = :token
-        AND e.shop = :shop AND e.return_id = c.return_id AND e.unread
+        AND e.shop = :shop AND e.return_id = c.return_id AND e.digest IS NOT NULL
         ORDER BY e.seq
     """
 
@@ -220,8 +218,8 @@ class Statements:
     """
     has_unread: str = "SELECT 1 FROM lw_events e WHERE {still_unread} AND e.seq > :read_to LIMIT 1"
     mark_read: str = """
-        UPDATE lw_events SET unread = FALSE, digest = NULL, body = CASE WHEN :forgotten THEN :nothing ELSE body END
-        WHERE shop = :shop AND return_id = :return_id AND unread AND seq <= :read_to
+        UPDATE lw_events SET digest = NULL, body = CASE WHEN :forgotten THEN :nothing ELSE body END
+        WHERE shop = :shop AND return_id = :return_id AND digest IS NOT NULL AND seq <= :read_to
     """
     write_journal: str = """
         INSERT INTO lw_journals (shop, return_id, journal) VALUES (:shop, :return_id, :journal)
@@ -248,7 +246,10 @@ class Statements:
     case: str = "SELECT {row} FROM {cases} WHERE c.shop = :shop AND c.return_id = :return_id"
     history: str = "SELECT {event} FROM lw_events e WHERE e.shop = :shop AND e.return_id = :return_id ORDER BY e.seq"
     unread: str = "SELECT {event} FROM lw_events e WHERE {still_unread} ORDER BY e.seq"
-    asides: str = "SELECT {event} FROM lw_events e WHERE e.shop = :shop AND e.return_id = 0 ORDER BY e.seq DESC LIMIT :limit"
+    asides: str = """
+        SELECT {event} FROM lw_events e
+        WHERE e.seq IN (SELECT seq FROM lw_events WHERE shop = :shop AND return_id = 0 ORDER BY seq DESC LIMIT :limit) ORDER BY e.seq DESC
+    """
     open_cases: str = """
         SELECT {row} FROM {cases}
         WHERE c.shop = :shop AND c.return_id > :after AND c.due_at IS NOT NULL ORDER BY c.return_id LIMIT :limit
@@ -289,7 +290,7 @@ class Statements:
         )
     """
     lock_case: str = "SELECT 1 FROM lw_cases WHERE shop = :shop AND return_id = :return_id {lock}"
-    forget_events: str = "UPDATE lw_events SET body = :nothing WHERE shop = :shop AND return_id = :return_id AND NOT unread"
+    forget_events: str = "UPDATE lw_events SET body = :nothing WHERE shop = :shop AND return_id = :return_id AND digest IS NULL"
     forget_summary: str = "UPDATE lw_journals SET summary = NULL, has_breaks = FALSE WHERE shop = :shop AND return_id = :return_id"
     forget_case: str = "UPDATE lw_cases SET forgotten = TRUE WHERE shop = :shop AND return_id = :return_id"
 

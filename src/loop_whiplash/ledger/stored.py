@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
-
 from loop_whiplash.errors import ConfigurationError, IntentExists, LeaseLost
 
 from .protocol import Claim, Event, Intent
@@ -51,7 +49,7 @@ def aware(at: object, name: str = "at") -> datetime:
     """A time with a zone, in UTC."""
     if not isinstance(at, datetime) or at.tzinfo is None:
         raise ConfigurationError(f"{name} must be a datetime with a time zone")
-    return at.astimezone(UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def positive(lease: timedelta) -> timedelta:
@@ -64,13 +62,13 @@ def positive(lease: timedelta) -> timedelta:
 def storable(event: Event, return_id: int | None = None) -> Event:
     """The event as every ledger keeps it; with `return_id`, filed under that return."""
     owner = event.return_id if return_id is None else return_id
-    return attrs.evolve(
-        event,
+    return Event(
         kind=plain(event.kind),
         return_id=None if owner is None else returned(owner),
         at=aware(event.at, "the time of an event"),
         body=bytes(event.body),
         source=plain(event.source),
+        count=event.count,
     )
 
 

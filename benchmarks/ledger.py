@@ -1,0 +1,274 @@
+"""What the ledger costs: accepting a webhook durably, claiming among very many cases, and the bytes it keeps.
+
+``python benchmarks/ledger.py accept`` compares `Ledger.accept`, and `Integration.handle_loop` on it, with a bare commit of a
+row with the same body under ``synchronous=FULL``, in turn in the same run on the same disk.
+
+``python benchmarks/ledger.py claims --cases 1000000 [--postgres]`` fills a ledger with settled cases, open ones, due ones, and
+10,000 due ones that others have leased, all longer due than the rest; then claims one at a time, and a hundred at a time.
+PostgreSQL is the one the tests start, or ``--dsn``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from loop_whiplash.ledger import Event, Ledger, PostgresLedger, SQLiteLedger
+
+AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+LEASE = timedelta(hours=12)
+LEASED_BY_OTHERS = 10_000
+DUE = 20_000
+#: Bytes of what the integration stores for a settled return of two lines: journal, summary with its decision; and of a webhook.
+JOURNAL, SUMMARY, WEBHOOK = 800, 950, 4000
+#: Bytes of the one event of each case here.
+EVENT = 300
+#: So many first, not counted: until both write-ahead logs have come round to their beginning and are written over instead of
+#: growing, which is how a ledger spends its life (growing costs about twice as much a commit, in the bare one too).
+WARM = 1500
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Milliseconds."""
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1000
+
+
+def noise(size: int) -> str:
+    """Text that does not compress."""
+    return base64.b64encode(os.urandom(size))[:size].decode()
+
+
+def told(name: str, times: list[float]) -> str:
+    ordered = sorted(times)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return f"{name:44s} n={len(times):5d}  median {statistics.median(times):8.3f} ms  p99 {p99:8.3f} ms  max {ordered[-1]:8.3f} ms"
+
+
+# ---------------------------------------------------------------------------------------------------- accept
+
+
+def accept(count: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="lw-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        bare = sqlite3.connect(f"{folder}/bare.db", isolation_level=None)
+        bare.execute("PRAGMA journal_mode = WAL")
+        bare.execute("PRAGMA synchronous = FULL")
+        bare.execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB)")
+        ledger = SQLiteLedger(f"{folder}/ledger.db")
+        webhook = webhooks(f"{folder}/whole.db")
+        runs: dict[str, list[float]] = {"bare commit of a row with the body": [], "Ledger.accept": []}
+        if webhook is not None:
+            runs["handle_loop: verify, parse, accept"] = []
+        for number in range(count + WARM):
+            body = json.dumps({"id": str(number), "pad": "x" * (WEBHOOK - 40)}).encode()
+            event = Event(kind="loop.hint", return_id=number + 1, at=AT, body=body, source="return return.updated")
+
+            def commit(body: bytes = body) -> None:
+                bare.execute("BEGIN IMMEDIATE")
+                bare.execute("INSERT INTO bodies (body) VALUES (?)", (body,))
+                bare.execute("COMMIT")
+
+            calls: list[Callable[[], object]] = [commit, lambda event=event: ledger.accept(event, due_at=AT)]
+            if webhook is not None:
+                calls.append(webhook(number))
+            spent = [timed(call) for call in calls]
+            if number >= WARM:
+                for times, each in zip(runs.values(), spent, strict=True):
+                    times.append(each)
+        base = next(iter(runs.values()))
+        for name, times in runs.items():
+            print(told(name, times), f" ratio of medians {statistics.median(times) / statistics.median(base):.2f}")
+        bare.close()
+        ledger.close()
+
+
+def webhooks(path: str) -> Callable[[int], Callable[[], object]] | None:
+    """The whole way of a Loop webhook, signature and all; None where the integration cannot be imported."""
+    try:
+        from loop_whiplash import Integration, LoopClient, Settings, WhiplashClient
+        from loop_whiplash.loop.webhooks import sign_loop
+    except ImportError as missing:
+        print("handle_loop is not measured:", missing)
+        return None
+    ledger = SQLiteLedger(path)
+    integration = Integration(
+        LoopClient("k"),
+        WhiplashClient("t", customer_id=1),
+        ledger=ledger,
+        settings=Settings(start=AT),
+        loop_secrets=["secret"],
+        whiplash_secrets=["secret"],
+    )
+
+    def prepare(number: int) -> Callable[[], object]:
+        line = {"line_item_id": "1", "product_id": "2", "sku": "SKU-1", "price": "10.00", "title": "Shirt", "pad": "x" * 1500}
+        body = json.dumps(
+            {"topic": "return", "trigger": "return.updated", "id": str(number + 1), "state": "open", "line_items": [line, line]}
+        ).encode()
+        headers = sign_loop(body, "secret")
+
+        def handle() -> None:
+            reply = integration.handle_loop(body, headers)
+            assert reply.status == 200, reply
+
+        return handle
+
+    return prepare
+
+
+# ---------------------------------------------------------------------------------------------------- claims
+
+FILL = (
+    """
+    INSERT INTO lw_cases (shop, return_id, due_at, created_at, fence, lease_until, lease_token)
+    SELECT '', n,
+        CASE WHEN n <= :leased THEN :long_due WHEN n <= :due THEN :just_due WHEN n <= :open THEN :later END,
+        :at, 1,
+        CASE WHEN n <= :leased THEN :until END, CASE WHEN n <= :leased THEN 'other' END
+    FROM {series}
+    """,
+    """
+    INSERT INTO lw_journals (shop, return_id, journal, summary, has_breaks) SELECT '', n, :journal, :summary, n % 50 = 0
+    FROM {series}
+    """,
+    """
+    INSERT INTO lw_events (shop, return_id, happened_at, times, digest, kind, source, body)
+    SELECT '', n, :at, 1, CASE WHEN n <= :due THEN randomblob(32) END, 'loop.hint', 'return return.updated', :body
+    FROM {series}
+    """,
+)
+
+#: Of a row in each of these tables, the bytes that are the caller's.
+DATA = (0, JOURNAL + SUMMARY, EVENT)
+
+
+def claims(count: int, postgres: bool, dsn: str | None) -> None:
+    values = {
+        "leased": LEASED_BY_OTHERS,
+        "due": LEASED_BY_OTHERS + DUE,
+        "open": count // 10,
+        "journal": json.dumps({"pad": noise(JOURNAL - 11)}),
+        "summary": json.dumps({"pad": noise(SUMMARY - 11)}),
+        "body": noise(EVENT).encode(),
+    }
+    with tempfile.TemporaryDirectory(prefix="lw-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        start = time.perf_counter()
+        ledger = fill_postgres(count, values, dsn) if postgres else fill_sqlite(f"{folder}/ledger.db", count, values)
+        print(f"{count:,} cases, {LEASED_BY_OTHERS:,} longer due and leased by others, {DUE:,} due")
+        print(f"filled in {time.perf_counter() - start:.0f} s")
+        measure(ledger)
+        ledger.close()
+
+
+def measure(ledger: Ledger) -> None:
+    def claim(limit: int) -> Callable[[], object]:
+        def call() -> None:
+            assert len(ledger.claim_due(at=AT, limit=limit, lease=LEASE)) == limit
+
+        return call
+
+    for _ in range(20):
+        claim(1)()
+    print(told("claim one", [timed(claim(1)) for _ in range(1000)]))
+    print(told("claim a hundred", [timed(claim(100)) for _ in range(60)]))
+
+    def one() -> None:
+        (found,) = ledger.claim_due(at=AT, limit=1, lease=LEASE)
+        ledger.commit(found, journal=found.journal, read_to=found.unread[-1].seq)
+        ledger.finish(found, journal=found.journal, read_to=0, due_at=None, summary={"pad": "s" * SUMMARY}, at=AT)
+
+    print(told("claim one, commit, finish", [timed(one) for _ in range(300)]))
+    print(told("stats", [timed(lambda: ledger.stats(at=AT)) for _ in range(3)]))
+    print(told("a page of 1,000 open cases", [timed(lambda: ledger.open_cases(after=50_000)) for _ in range(10)]))
+
+
+def fill_sqlite(path: str, count: int, values: dict[str, object]) -> Ledger:
+    SQLiteLedger(path).close()
+
+    def stamp(at: datetime) -> int:
+        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    series = f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+    before = 0
+    for sql, data in zip(FILL, DATA, strict=True):
+        connection.execute(sql.format(series=series), {**values, **{name: stamp(at) for name, at in times().items()}})
+        connection.commit()
+        size = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
+        print(f"{sql.split()[2]}: {(size - before) / count:.0f} bytes a row with its indexes, {data} of them given")
+        before = size
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with open(path, "rb") as file:
+        os.fsync(file)  # or the first claim would pay for all of it
+    return SQLiteLedger(path)
+
+
+def fill_postgres(count: int, values: dict[str, object], dsn: str | None) -> Ledger:
+    import re
+
+    import psycopg
+
+    if dsn is None:
+        sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+        from postgres_server import server
+
+        dsn = server()
+    ledger = PostgresLedger(dsn)
+    ledger.now()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for sql in FILL:
+            words = re.sub(
+                r":([a-z_]+)",
+                r"%(\1)s",
+                sql.replace("n % 50", "n %% 50")
+                .replace("randomblob(32)", "sha256(CAST(CAST(n AS text) AS bytea))")
+                .format(series=f"generate_series(1, {count}) AS s(n)"),
+            )
+            words = re.sub(r"(%\((?:at|long_due|just_due|later|until)\)s)", r"\1::timestamptz", words)
+            connection.execute(words, {**values, **times()})
+        connection.execute("VACUUM ANALYZE")
+        for table, data in zip(("lw_cases", "lw_journals", "lw_events"), DATA, strict=True):
+            size = connection.execute(f"SELECT pg_total_relation_size('{table}')").fetchone()
+            print(f"{table}: {size[0] / count:.0f} bytes a row with its indexes, {data} of them given")
+    return ledger
+
+
+def times() -> dict[str, datetime]:
+    return {
+        "at": AT,
+        "long_due": AT - timedelta(days=2),
+        "just_due": AT - timedelta(hours=1),
+        "later": AT + timedelta(days=1),
+        "until": datetime.now(UTC) + timedelta(days=1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["accept", "claims"])
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--dsn")
+    given = parser.parse_args()
+    if given.what == "accept":
+        accept(given.count)
+    else:
+        claims(given.cases, given.postgres or given.dsn is not None, given.dsn)
+
+
+if __name__ == "__main__":
+    main()
