@@ -12,7 +12,6 @@ import functools
 import glob
 import itertools
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -21,8 +20,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
-psycopg = pytest.importorskip("psycopg", reason="psycopg 3 is not installed")
 
 _numbers = itertools.count(1)
 
@@ -42,6 +39,8 @@ def _unprivileged() -> dict[str, object]:
     """PostgreSQL refuses to run as root; so then it runs as whoever of these is there."""
     if os.getuid() != 0:
         return {}
+    import pwd
+
     for name in ("postgres", "nobody"):
         try:
             user = pwd.getpwnam(name)
@@ -60,6 +59,10 @@ def server() -> str:
     """The dsn of the one server of this test run. Raises `NoPostgres`."""
     if not hasattr(os, "getuid"):
         raise NoPostgres("this starts PostgreSQL on Unix only")
+    try:
+        import psycopg
+    except ImportError:
+        raise NoPostgres("psycopg 3 is not installed") from None
     initdb, postgres, who = _binary("initdb"), _binary("postgres"), _unprivileged()
     home = tempfile.mkdtemp(prefix="lw-pg-", dir="/tmp")
     if who:
@@ -114,6 +117,8 @@ def postgres() -> Iterator[str]:
         dsn = server()
     except NoPostgres as reason:
         pytest.skip(str(reason))
+    import psycopg
+
     schema = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute(f"CREATE SCHEMA {schema}")

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from benches import LEASE, START, at, command, environment, hint, together
 
 from loop_whiplash import ConfigurationError, LedgerError, LedgerUnavailable
 from loop_whiplash.ledger import Event, Intent, PostgresLedger
 from postgres_server import postgres
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg 3 is not installed")
 
 Admin = psycopg.Connection[tuple[object, ...]]
 SECRET = "jane.doe@example.com"
