@@ -10,14 +10,14 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
-from loop_whiplash import Integration, LoopClient, Settings, SQLiteLedger, WhiplashClient
+from loop_whiplash import Decision, Integration, LoopClient, Policy, Receipt, Rma, Settings, SQLiteLedger, Verdict, WhiplashClient, match
 from loop_whiplash.simulator import Message, SimulatedReturn, World
 
 
@@ -54,14 +54,33 @@ def receiver(integration: Integration) -> Iterator[dict[str, str]]:
         server.server_close()
 
 
-def tell(world: World, integration: Integration, urls: dict[str, str]) -> list[Story]:
-    """Let ten days go by."""
+class Reasons:
+    """A matcher that remembers what it decided each return on: the plug that any matcher of yours goes into."""
+
+    def __init__(self) -> None:
+        self.decided: dict[int, Decision] = {}
+
+    def __call__(self, rma: Rma, receipts: Sequence[Receipt], *, policy: Policy, at: datetime) -> Decision:
+        decision = match(rma, receipts, policy=policy, at=at)
+        if decision.verdict in (Verdict.PROCESS, Verdict.FLAG):
+            self.decided[rma.return_id] = decision
+        return decision
+
+
+def tell(world: World, integration: Integration, urls: dict[str, str], noticed: dict[int, str]) -> list[Story]:
+    """Let three weeks go by. `noticed` is told what can only be seen on the way."""
     shopper, carrier, warehouse, outbox = world.shopper, world.carrier, world.warehouse, world.outbox
     known = [variant.sku for variant in world.catalogue.variants if variant.sku and len(world.catalogue.items_of(variant.sku)) == 1]
     ordered, sent_instead = known[:2]
 
     def days(count: float) -> None:
         world.run(urls, work=integration.run_due, days=count, step=timedelta(hours=1))
+
+    def sweep() -> None:
+        made, processed = len(world.truth.made), len(world.truth.done("process"))
+        integration.sweep()
+        noticed.update((rma.return_id or 0, "found by the sweep") for rma in world.truth.made[made:])
+        noticed.update((deed.return_id, "receipt found by the sweep") for deed in world.truth.done("process")[processed:])
 
     exact = shopper.submit_return(2)
     short = shopper.submit_return(2)
@@ -74,20 +93,22 @@ def tell(world: World, integration: Integration, urls: dict[str, str]) -> list[S
     no_label = shopper.submit_return(1, label=False)
     never_sent = shopper.submit_return(1)
 
+    def about(ret: SimulatedReturn, message: Message) -> bool:
+        return str(ret.id).encode() in message.body
+
     def fate(message: Message) -> list[float]:
         """What becomes of each webhook: after how many seconds each copy of it arrives."""
-        if message.return_id == no_label_webhook.id and message.system == "loop":
+        lost = no_label_webhook if message.system == "loop" else no_receipt_webhook
+        if about(lost, message):
             return []
-        if message.return_id == no_receipt_webhook.id and message.system == "whiplash":
-            return []
-        return [0, 1, 5, 5, 60, 600, 3600, 7200] if message.return_id == storm.id else [0]
+        return [0, 1, 5, 5, 60, 600, 3600, 7200] if about(storm, message) else [0]
 
     outbox.fate = fate
     outbox.drop_all()  # "return created" tells nothing that the label will not tell again
     for ret in (exact, short, damaged, swapped, halves, no_label_webhook, no_receipt_webhook, storm, never_sent):
         carrier.scan(ret, "pre_transit")
     days(1.2)
-    integration.sweep()
+    sweep()
     days(1)
     warehouse.receive(exact)
     warehouse.receive(short, short=1)
@@ -97,18 +118,20 @@ def tell(world: World, integration: Integration, urls: dict[str, str]) -> list[S
     warehouse.receive(no_label_webhook)
     warehouse.receive(no_receipt_webhook)
     warehouse.receive(storm)
-    days(0.5)
+    days(0.1)
+    sweep()
+    days(0.4)
+    noticed[halves.id] = "acted on too early" if halves.was_processed or halves.flagged else "waited for the second half"
     warehouse.receive(half)
     warehouse.receive(no_label)
-    integration.sweep()
     days(16)
 
     return [
         Story("exact", exact, "processed"),
-        Story("one unit short", short, "flagged", "SHORT"),
-        Story("damaged", damaged, "flagged", "DAMAGED"),
+        Story("one unit short", short, "flagged", "Missing"),
+        Story("damaged", damaged, "flagged", "Damaged"),
         Story("wrong item, right count", swapped, "flagged", sent_instead),
-        Story("counted in two halves", halves, "processed"),
+        Story("counted in two halves", halves, "processed", "waited"),
         Story("label webhook lost", no_label_webhook, "processed", "found by the sweep"),
         Story("receipt webhook lost", no_receipt_webhook, "processed", "receipt found by the sweep"),
         Story("a storm of duplicates", storm, "processed"),
@@ -117,17 +140,13 @@ def tell(world: World, integration: Integration, urls: dict[str, str]) -> list[S
     ]
 
 
-def line(integration: Integration, story: Story) -> str:
+def line(integration: Integration, story: Story, decision: Decision | None, noticed: str) -> str:
     """One readable line: what became of a return, and why."""
     case = integration.case(story.ret.id)
-    if case is None:
-        return f"{story.title:<24} {story.ret.id}  unknown"
     end = "processed" if story.ret.was_processed else "flagged" if story.ret.flagged else story.ret.state
-    words = [case.decision.headline if case.decision else "; ".join(case.reasons)]
-    words += [found.code for found in case.breaks]
-    words += ["found by the sweep"] if case.journal.found_by == "sweep" else []
-    words += ["receipt found by the sweep"] if case.journal.receipt_found_by == "sweep" else []
-    return f"{story.title:<24} {story.ret.id}  {end:<10} {'; '.join(word for word in words if word)}"
+    why = decision.headline if decision else "; ".join(case.reasons if case else ())
+    breaks = [found.code for found in case.breaks] if case else []
+    return f"{story.title:<24} {story.ret.id}  {end:<10} {'; '.join(word for word in [why, noticed, *breaks] if word)}"
 
 
 def disagreements(world: World, stories: list[Story], lines: list[str]) -> list[str]:
@@ -145,7 +164,7 @@ def disagreements(world: World, stories: list[Story], lines: list[str]) -> list[
 
 
 def main() -> int:
-    world = World(seed=7)
+    world, reasons, noticed = World(seed=7), Reasons(), dict[int, str]()
     with tempfile.TemporaryDirectory() as folder, world.serve() as fakes:
         clock = {"clock": world.clock.now, "sleep": world.clock.sleep}
         integration = Integration(
@@ -156,10 +175,11 @@ def main() -> int:
             loop_secrets=[world.loop_secret],
             whiplash_secrets=[world.whiplash_secret],
             clock=world.clock.now,
+            matcher=reasons,
         )
         with receiver(integration) as urls:
-            stories = tell(world, integration, urls)
-            lines = [line(integration, story) for story in stories]
+            stories = tell(world, integration, urls, noticed)
+            lines = [line(integration, each, reasons.decided.get(each.ret.id), noticed.get(each.ret.id, "")) for each in stories]
             print("\n".join(lines), end="\n\n")
             print(integration.sweep().to_text())
         wrong = disagreements(world, stories, lines)

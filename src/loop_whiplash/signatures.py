@@ -45,7 +45,9 @@ def keys(secrets: Sequence[Secret] | Secret | None, setting: str) -> list[bytes]
     found: list[bytes] = []
     for position, secret in enumerate(given):
         if not isinstance(secret, (str, bytes)) or not secret.strip():
-            raise ConfigurationError(f"{setting}[{position}] is empty or not text: a webhook secret is needed, is its environment variable set?")
+            raise ConfigurationError(
+                f"{setting}[{position}] is empty or not text: a webhook secret is needed, is its environment variable set?"
+            )
         try:
             found.append(secret if isinstance(secret, bytes) else secret.encode())
         except UnicodeEncodeError:

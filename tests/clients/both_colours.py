@@ -156,7 +156,9 @@ class Colour:
         options = {"base_url": LOOP_URL} | self._options(script, time, options)
         return Driven((AsyncLoopClient if self.is_async else LoopClient)(key, **options), self._runner)
 
-    def whiplash(self, script: Script | None = None, *, token: Any = "token-of-whiplash", time: Time | None = None, **options: Any) -> Driven:
+    def whiplash(
+        self, script: Script | None = None, *, token: Any = "token-of-whiplash", time: Time | None = None, **options: Any
+    ) -> Driven:
         options = {"base_url": WHIPLASH_URL} | self._options(script, time, options)
         if script is not None and script.base_url == LOOP_URL:
             script.base_url = WHIPLASH_URL

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from both_colours import LOOP_URL, Colour, Script, reply
-from shared_reference import payload
 
 from loop_whiplash.errors import ConfigurationError, OutcomeUnknown, ValidationFailed
 from loop_whiplash.http.flow import Reply, Request
 from loop_whiplash.loop.grading import Assessment, ConditionCategory, Grade
+from shared_reference import payload
 
 AT = datetime(2024, 3, 31, 23, 59, 59, tzinfo=UTC)
 WRONG_SHAPE = {"message": "The given data was invalid.", "errors": {"items.0.condition_category": ["Must be an object."]}}
@@ -105,7 +105,7 @@ def test_the_published_requests_are_what_is_sent(colour: Colour) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"description": "x" * 256}, {"note": "x" * 65536}, {"return_processor": "x" * 101}, {"images": ["https://x.example/"] * 6}, {"line_item_id": "x"},
-     {"inspected_at": datetime(2024, 3, 31)}],  # noqa: DTZ001
+     {"inspected_at": datetime(2024, 3, 31)}],
 )  # fmt: skip
 def test_what_loop_would_refuse_is_refused_here(colour: Colour, wrong: dict[str, Any]) -> None:
     script = Script()

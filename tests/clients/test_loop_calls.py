@@ -187,7 +187,9 @@ def test_the_asn_is_asked_by_days(colour: Colour) -> None:
 
 
 def test_links_and_qr_codes(colour: Colour) -> None:
-    script = Script(reply(200, {"url": "https://shop.example/#/secret"}), reply(200, {"qr": "PHN2Zz4=", "deeplink_url": "https://x.example/s"}))
+    script = Script(
+        reply(200, {"url": "https://shop.example/#/secret"}), reply(200, {"qr": "PHN2Zz4=", "deeplink_url": "https://x.example/s"})
+    )
     loop = colour.loop(script)
     assert loop.call(lambda c: c.returns.deep_link(name="#1001", zip="12345")) == "https://shop.example/#/secret"
     assert script.sent_json == {"name": "#1001", "zip": "12345"}

@@ -140,14 +140,14 @@ def test_a_foreign_next_page_is_not_followed(colour: Colour) -> None:
     model = Model(cap=2, origin="https://elsewhere.example/api/v1")
     for id in range(1, 6):
         model.put(id, START)
-    found, error = listed(colour, model, START, START, states=["open"])
+    _found, error = listed(colour, model, START, START, states=["open"])
     assert isinstance(error, ListIncomplete)
     assert not any("cursor" in call for call in model.calls)
 
 
 def test_a_page_that_is_empty_but_says_there_is_more_is_not_split_for_ever(colour: Colour) -> None:
     script = Script(answer=lambda request: reply(200, {"returns": [], "nextPageUrl": f"{LOOP_URL}/x?cursor=a"}))
-    rows, error = colour.loop(script, time=clock(START + timedelta(days=400))).take(
+    _rows, error = colour.loop(script, time=clock(START + timedelta(days=400))).take(
         lambda c: c.returns.list(START, START + timedelta(days=100), states=["open"])
     )
     assert isinstance(error, ListIncomplete)
@@ -157,7 +157,9 @@ def test_a_page_that_is_empty_but_says_there_is_more_is_not_split_for_ever(colou
 def test_a_bare_array_is_everything(colour: Colour) -> None:
     row = {"id": "7", "state": "open", "line_items": [], "created_at": START.isoformat(), "updated_at": START.isoformat()}
     script = Script(answer=lambda request: reply(200, [row]))
-    rows, error = colour.loop(script, time=clock(START + timedelta(days=400))).take(lambda c: c.returns.list(START, START + timedelta(days=1)))
+    rows, error = colour.loop(script, time=clock(START + timedelta(days=400))).take(
+        lambda c: c.returns.list(START, START + timedelta(days=1))
+    )
     assert ([row.id for row in rows], error) == ([7], None)
 
 
@@ -175,7 +177,7 @@ def test_one_unreadable_row_stops_no_other_and_is_named(colour: Colour) -> None:
 
 def test_a_broken_page_is_an_error_not_an_end(colour: Colour) -> None:
     script = Script(answer=lambda request: reply(200, b'{"returns": ['))
-    rows, error = colour.loop(script).take(lambda c: c.returns.list(START, START + timedelta(days=1)))
+    _rows, error = colour.loop(script).take(lambda c: c.returns.list(START, START + timedelta(days=1)))
     assert isinstance(error, DecodeError)
     assert error.path == "/warehouse/return/list"
     script = Script(answer=lambda request: reply(500, b""))
@@ -266,9 +268,7 @@ def test_either_every_row_is_given_once_or_the_list_says_it_may_be_incomplete(
     model = Model(cap=cap, includes_end=includes_end)
     for id, second in enumerate(seconds, 1):
         model.put(id, START + timedelta(seconds=second, microseconds=odd), states.draw(st.sampled_from(ALL_STATES)))
-    client = LoopClient(
-        "key", transport=Script(answer=model.answer), clock=lambda: START + timedelta(days=400), sleep=lambda seconds: None
-    )
+    client = LoopClient("key", transport=Script(answer=model.answer), clock=lambda: START + timedelta(days=400), sleep=lambda seconds: None)
     found: list[int] = []
     try:
         for row in client.returns.list(START, START + timedelta(days=91)):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from both_colours import Colour, Script, reply
-from shared_reference import payload
 
 from loop_whiplash.errors import ActionRefused, ApiError, AuthenticationFailed, NotFound, OutcomeUnknown, ServerError, ValidationFailed
+from shared_reference import payload
 
 CLOSED = "Return is closed and therefore cannot be processed."
 
@@ -43,7 +43,8 @@ def test_everything_but_true_is_a_refusal(colour: Colour, what: str, body: objec
     error = caught.value
     assert (error.code, error.state, error.return_id, error.status, error.request_id) == (code, state, 5, 200, "r-7")
     assert error.maybe_applied is False
-    assert what in str(error) and "5" in str(error)
+    assert what in str(error)
+    assert "5" in str(error)
     assert len(script.requests) == 1
 
 
@@ -88,4 +89,5 @@ def test_every_refusal_of_the_catalogue_is_understood(colour: Colour) -> None:
         words = str(case["body"])
         assert error.detail is None or error.detail in words or all(part in words for part in error.detail.split("; ")), case
         if "UNPROCESSABLE" in words:
-            assert error.code is not None and error.code in words
+            assert error.code is not None
+            assert error.code in words

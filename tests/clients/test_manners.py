@@ -32,7 +32,9 @@ RETURN = [{"id": 5, "state": "open", "line_items": []}]
 
 def test_each_attempt_is_told(colour: Colour, time: Time) -> None:
     told: list[Attempt] = []
-    script = Script(NotSent(), reply(503, b"", x_request_id="r-1"), reply(200, RETURN, x_ratelimit_remaining="298", x_loop_api_version="2026-07"))
+    script = Script(
+        NotSent(), reply(503, b"", x_request_id="r-1"), reply(200, RETURN, x_ratelimit_remaining="298", x_loop_api_version="2026-07")
+    )
     colour.loop(script, time=time, hooks=[told.append]).call(lambda c: c.returns.get(5))
     assert [(each.number, each.status, each.failure, each.retry_in) for each in told] == [
         (1, None, "not sent", 0.5),
@@ -40,7 +42,13 @@ def test_each_attempt_is_told(colour: Colour, time: Time) -> None:
         (3, 200, None, None),
     ]
     last = told[2]
-    assert (last.system, last.method, last.path, last.remaining, last.api_version) == ("loop", "GET", "/warehouse/return/details", 298, "2026-07")
+    assert (last.system, last.method, last.path, last.remaining, last.api_version) == (
+        "loop",
+        "GET",
+        "/warehouse/return/details",
+        298,
+        "2026-07",
+    )
     assert told[1].request_id == "r-1"
     assert last.at == time.now()
     assert last.at.tzinfo is not None
@@ -128,7 +136,7 @@ def test_options_that_cannot_work(colour: Colour, wrong: dict[str, Any]) -> None
 
 def test_a_clock_without_a_zone_is_refused(colour: Colour) -> None:
     with pytest.raises(ConfigurationError, match="naive"):
-        colour.loop(Script(), clock=lambda: datetime(2026, 3, 2))  # noqa: DTZ001 - that is the point
+        colour.loop(Script(), clock=lambda: datetime(2026, 3, 2))
 
 
 def test_time_outs_are_finite_by_default(colour: Colour) -> None:
@@ -201,7 +209,9 @@ def test_a_bearer_that_is_kept_fresh_elsewhere(colour: Colour) -> None:
 
 
 def test_any_endpoint_can_be_reached_with_the_same_safety(colour: Colour, time: Time) -> None:
-    script = Script(reply(503, b""), reply(200, {"data": [{"amount": 1.25}]}), reply(503, b""), reply(200, {"error": {"code": "NOT_FOUND"}}))
+    script = Script(
+        reply(503, b""), reply(200, {"data": [{"amount": 1.25}]}), reply(503, b""), reply(200, {"error": {"code": "NOT_FOUND"}})
+    )
     loop = colour.loop(script, time=time)
     found = loop.call(lambda c: c.request("GET", "/label-requests", params={"limit": "50"}))
     assert isinstance(found, Reply)

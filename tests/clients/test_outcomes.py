@@ -62,7 +62,12 @@ def test_a_create(colour: Colour, time: Time, status: int, kind: type[ApiError],
     assert type(caught.value) is kind
     assert len(script.requests) == times
     assert caught.value.maybe_applied is (kind is OutcomeUnknown)
-    assert (caught.value.status, caught.value.system, caught.value.method, caught.value.path) == (status, "whiplash", "POST", "/consumer_returns")
+    assert (caught.value.status, caught.value.system, caught.value.method, caught.value.path) == (
+        status,
+        "whiplash",
+        "POST",
+        "/consumer_returns",
+    )
 
 
 @pytest.mark.parametrize(("status", "_", "kind", "__", "times"), STATUSES)

@@ -61,7 +61,9 @@ def test_what_a_vendor_answers_is_not_shown(
 ) -> None:
     told: list[Attempt] = []
     script = Script(
-        answer=lambda request: reply(status, body, set_cookie=CANARY, location=LINK, x_echo=CANARY, x_request_id="r-1", www_authenticate=CANARY)
+        answer=lambda request: reply(
+            status, body, set_cookie=CANARY, location=LINK, x_echo=CANARY, x_request_id="r-1", www_authenticate=CANARY
+        )
     )
     loop = colour.loop(script, key=CANARY, time=time, hooks=[told.append])
     with caplog.at_level(logging.DEBUG), pytest.raises(LoopWhiplashError) as caught:
@@ -81,8 +83,12 @@ def test_failures_show_no_credential(colour: Colour, time: Time, caplog: pytest.
     assert CANARY.encode() not in pickle.dumps(caught.value)
 
 
-@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.UnsupportedProtocol, httpx.ProxyError])
-def test_what_httpx_raises_stays_inside(colour: Colour, time: Time, httpx_mock: HTTPXMock, caplog: pytest.LogCaptureFixture, kind: Any) -> None:
+@pytest.mark.parametrize(
+    "kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.UnsupportedProtocol, httpx.ProxyError]
+)
+def test_what_httpx_raises_stays_inside(
+    colour: Colour, time: Time, httpx_mock: HTTPXMock, caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
     httpx_mock.add_exception(kind(f"while talking to {LINK}"), is_reusable=True)
     loop = colour.loop(None, key=CANARY, time=time)
     with caplog.at_level(logging.DEBUG), pytest.raises(ApiError) as caught:

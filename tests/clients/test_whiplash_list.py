@@ -20,7 +20,9 @@ from loop_whiplash.whiplash.client import WhiplashClient
 class Model:
     """A table that pages by number, and may know ``id_gt``, cap its pages, count wrongly, or ignore conditions."""
 
-    def __init__(self, count: int = 0, *, cap: int = 250, knows_id_gt: bool = True, rejects_id_gt: bool = False, knows_page: bool = True) -> None:
+    def __init__(
+        self, count: int = 0, *, cap: int = 250, knows_id_gt: bool = True, rejects_id_gt: bool = False, knows_page: bool = True
+    ) -> None:
         self.rows: list[dict[str, Any]] = [{"id": id, "status": 100, "return_items": []} for id in range(1, count + 1)]
         self.cap = cap
         self.knows_id_gt = knows_id_gt
@@ -52,7 +54,14 @@ def listed(colour: Colour, model: Model, *args: Any, **more: Any) -> tuple[list[
     return [row.id for row in rows], error
 
 
-SERVERS: list[dict[str, Any]] = [{}, {"knows_id_gt": False}, {"rejects_id_gt": True}, {"cap": 100}, {"cap": 25}, {"cap": 50, "knows_id_gt": False}]
+SERVERS: list[dict[str, Any]] = [
+    {},
+    {"knows_id_gt": False},
+    {"rejects_id_gt": True},
+    {"cap": 100},
+    {"cap": 25},
+    {"cap": 50, "knows_id_gt": False},
+]
 
 
 @pytest.mark.parametrize("server", SERVERS, ids=str)
@@ -194,7 +203,9 @@ def test_all_with_one_original_id_however_they_are_found(colour: Colour) -> None
 
 
 def test_a_server_that_ignores_the_condition_does_not_hand_us_strangers(colour: Colour) -> None:
-    strangers = Script(answer=lambda request: reply(200, [row(1, "4"), row(2, None), row(3, "5")] if request.path == "/consumer_returns" else []))
+    strangers = Script(
+        answer=lambda request: reply(200, [row(1, "4"), row(2, None), row(3, "5")] if request.path == "/consumer_returns" else [])
+    )
     assert [found.id for found in colour.whiplash(strangers).call(lambda c: c.consumer_returns.by_original_id("5"))] == [3]
     items = Script(answer=lambda request: reply(200, [{"id": 1, "sku": "A"}, {"id": 2, "sku": "B"}, {"id": 3}]))
     assert [found.id for found in colour.whiplash(items).call(lambda c: c.items.by_sku(["A"]))] == [1]

@@ -12,8 +12,10 @@ from loop_whiplash.http.failures import said, shown_path
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["error", "errors", "message", "content", "code", "http_code", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["error", "errors", "message", "content", "code", "http_code", "x"]), inner, max_size=5)
+    ),
     max_leaves=20,
 )
 

@@ -63,7 +63,9 @@ def test_an_error_travels(kind: type[LoopWhiplashError], travel: Any) -> None:
 def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
     names = {found.__name__ for found in ALL}
     assert names == set(errors.__all__)
-    drawn = {word for line in (errors.__doc__ or "").splitlines() if "──" in line for word in line.replace("─", " ").split() if word in names}
+    drawn = {
+        word for line in (errors.__doc__ or "").splitlines() if "──" in line for word in line.replace("─", " ").split() if word in names
+    }
     assert drawn == names - {"LoopWhiplashError"}
 
 

@@ -16,7 +16,9 @@ from loop_whiplash.http.retry import ONCE, Outcome, Retry, Steps, next_wait, ret
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def wait(outcome: Outcome, *, attempt: int = 1, elapsed: float = 0.0, repeatable: bool = True, policy: Retry | None = None, random: float = 1.0) -> float | None:
+def wait(
+    outcome: Outcome, *, attempt: int = 1, elapsed: float = 0.0, repeatable: bool = True, policy: Retry | None = None, random: float = 1.0
+) -> float | None:
     return next_wait(
         policy or Retry(), attempt=attempt, elapsed=elapsed, repeatable=repeatable, outcome=outcome, random=lambda: random, now=NOW
     )
@@ -55,8 +57,16 @@ statuses = st.integers(100, 599).map(lambda status: Reply(status=status))
 outcomes = st.one_of(statuses, st.just(NotSent()), st.just(Interrupted()))
 
 
-@given(outcome=outcomes, attempt=st.integers(1, 50), elapsed=st.floats(0, 1e6), random=st.floats(0, 1, exclude_max=True), repeatable=st.booleans())
-def test_attempts_budget_and_caps_hold_for_anything(outcome: Outcome, attempt: int, elapsed: float, random: float, repeatable: bool) -> None:
+@given(
+    outcome=outcomes,
+    attempt=st.integers(1, 50),
+    elapsed=st.floats(0, 1e6),
+    random=st.floats(0, 1, exclude_max=True),
+    repeatable=st.booleans(),
+)
+def test_attempts_budget_and_caps_hold_for_anything(
+    outcome: Outcome, attempt: int, elapsed: float, random: float, repeatable: bool
+) -> None:
     policy = Retry(attempts=5, budget=100, base=0.5, cap=30)
     found = wait(outcome, attempt=attempt, elapsed=elapsed, repeatable=repeatable, policy=policy, random=random)
     if found is None:
@@ -120,7 +130,8 @@ def test_a_wait_is_never_shorter_than_retry_after_and_never_beyond_the_cap() -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"attempts": 1.5}, {"attempts": True}, {"budget": -1}, {"base": float("nan")}, {"cap": -0.1}, {"longest_wait": -5}]
+    "wrong",
+    [{"attempts": 0}, {"attempts": 1.5}, {"attempts": True}, {"budget": -1}, {"base": float("nan")}, {"cap": -0.1}, {"longest_wait": -5}],
 )
 def test_a_policy_that_cannot_work(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):

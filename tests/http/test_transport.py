@@ -98,7 +98,11 @@ def says(raw: bytes) -> Handler:
 
 
 def http(status: int, body: bytes = b"", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    lines = [
+        f"HTTP/1.1 {status} X",
+        f"Content-Length: {len(body)}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
@@ -120,7 +124,9 @@ def exchange(request: pytest.FixtureRequest) -> Callable[..., Reply]:
     return sync if request.param == "sync" else coloured
 
 
-GET = Request(method="GET", path="/warehouse/return/list", params={"from": "2026-03-02 09:00:00", "state": "open"}, headers={"X-Authorization": "k"})
+GET = Request(
+    method="GET", path="/warehouse/return/list", params={"from": "2026-03-02 09:00:00", "state": "open"}, headers={"X-Authorization": "k"}
+)
 
 
 def test_a_request_and_its_reply(exchange: Callable[..., Reply]) -> None:
@@ -320,7 +326,9 @@ def test_credentials_in_the_clear_are_warned_of(caplog: pytest.LogCaptureFixture
     assert [record.getMessage() for record in caplog.records] == ["10.0.0.1 is reached without TLS: credentials can be read on the way"]
 
 
-def test_the_environments_proxy_is_used_and_loopback_is_not_proxied(monkeypatch: pytest.MonkeyPatch, exchange: Callable[..., Reply]) -> None:
+def test_the_environments_proxy_is_used_and_loopback_is_not_proxied(
+    monkeypatch: pytest.MonkeyPatch, exchange: Callable[..., Reply]
+) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -12,7 +12,7 @@ import attrs
 from hypothesis import strategies as st
 
 from loop_whiplash.matching import Policy
-from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit, Receipt, Rma
+from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 T = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -161,7 +161,8 @@ def nearly_right(draw: st.DrawFn) -> tuple[Rma, list[Receipt]]:
         received[0] = attrs.evolve(received[0], barcode="b9", variant_id="v9")
     cut = draw(st.integers(0, len(received)))
     receipts = [
-        Receipt(id=number, units=tuple(part), final=True, received_at=draw(times)) for number, part in enumerate((received[:cut], received[cut:]))
+        Receipt(id=number, units=tuple(part), final=True, received_at=draw(times))
+        for number, part in enumerate((received[:cut], received[cut:]))
     ]
     trackings = draw(st.sampled_from(((), ("1Z1", "1Z2"))))
     return Rma(return_id=501, units=tuple(units), created_at=T - 20 * DAY, trackings=trackings), receipts

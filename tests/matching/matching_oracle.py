@@ -13,7 +13,7 @@ from functools import cache
 from itertools import combinations, permutations
 from typing import NamedTuple
 
-from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit, Receipt, Rma
+from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 KINDS = ("line_id", "item_id", "sku", "barcode", "variant_id")
 
@@ -68,9 +68,7 @@ def best(expected: Sequence[ExpectedUnit], received: Sequence[ReceivedUnit]) -> 
         return min(found)
 
     count, tiers, conflicts, places = rest(0, 0)
-    return Best(
-        -count, tiers, conflicts, {rows[row].line_id: columns[place].id for row, place in enumerate(places) if place < alone}
-    )
+    return Best(-count, tiers, conflicts, {rows[row].line_id: columns[place].id for row, place in enumerate(places) if place < alone})
 
 
 def best_by_listing(expected: Sequence[ExpectedUnit], received: Sequence[ReceivedUnit]) -> tuple[int, int, int]:
@@ -107,18 +105,12 @@ def verdict(rma: Rma, receipts: Sequence[Receipt], at: datetime) -> str:
             until = rma.created_at + timedelta(days=30)
         return "WAIT" if at < until else "FLAG"
     found = best(rma.units, received)
-    exact = (
-        found.count == len(rma.units) == len(received)
-        and not found.conflicts
-        and all(unit.condition != "damaged" for unit in received)
-    )
+    exact = found.count == len(rma.units) == len(received) and not found.conflicts and all(unit.condition != "damaged" for unit in received)
     open_ = [receipt.received_at for receipt in receipts if not receipt.final]
     if open_:
         return "WAIT" if at < min(time for time in open_ if time) + timedelta(days=7) else "FLAG"
     if exact:
         return "PROCESS"
-    only_short = (
-        found.count == len(received) and not found.conflicts and all(unit.condition != "damaged" for unit in received)
-    )
+    only_short = found.count == len(received) and not found.conflicts and all(unit.condition != "damaged" for unit in received)
     counted = max(receipt.received_at for receipt in receipts if receipt.received_at)
     return "WAIT" if only_short and at < counted + timedelta(days=3) else "FLAG"

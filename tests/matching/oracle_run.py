@@ -30,7 +30,13 @@ def main(cases: int = 100_000, seed: int = 1, seconds: float = 300.0) -> int:
         said = verdict(rma, receipts, at)
         pairs = {pair.line_id: pair.received_id for pair in decision.pairs}
         if figures != wanted[:3] or None in edges or pairs != wanted.pairs or decision.verdict != said:
-            print(f"case {done} of seed {seed} differs: {figures} {decision.verdict}, the oracle says {wanted} {said}", rma, receipts, at, sep="\n")
+            print(
+                f"case {done} of seed {seed} differs: {figures} {decision.verdict}, the oracle says {wanted} {said}",
+                rma,
+                receipts,
+                at,
+                sep="\n",
+            )
             return 1
         several += len(received) > len(set(map(repr, received))) or len(edges) > 1
         verdicts[decision.verdict.value] += 1

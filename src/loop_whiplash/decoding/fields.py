@@ -8,9 +8,17 @@ from typing import Any
 import attrs
 
 from .values import (
-    as_is, read_count, read_flag, read_ident, read_money, read_number, read_number_id, read_text, read_texts, read_time,
+    as_is,
+    read_count,
+    read_flag,
+    read_ident,
+    read_money,
+    read_number,
+    read_number_id,
+    read_text,
+    read_texts,
+    read_time,
 )
-
 
 
 @attrs.frozen
@@ -34,20 +42,23 @@ COUNT = Kind(read_count, "if type(v) is not int or not -1 < v < 2147483648: v = 
 # "69.95": two digits behind the point and a bounded length leave nothing for Decimal to misread.
 MONEY = Kind(
     read_money,
-    "if type(v) is str and v[-3:-2] == '.' and len(v) < 16: v = Decimal(v)\nelif v is not None: v = {exact}(v)",
+    "if v == '0.00': v = ZERO\nelif type(v) is str and len(v) < 16 and v[-3] == '.': v = Decimal(v)\nelif v is not None: v = {exact}(v)",
 )
+# Lengths at which every form that `fromisoformat` takes means to `isoparse` the same.
 TIME = Kind(
     read_time,
-    "if type(v) is str and len(v) in ISO:\n"
-    "    v = isoformat(v)\n"
-    "    v = v.replace(tzinfo=UTC) if v.tzinfo is None else v.astimezone(UTC)\n"
-    "elif v is not None: v = {read}(v)",
+    "if v is not None:\n"
+    "    if type(v) is str and len(v) == 19: v = isoformat(v + '+00:00')\n"
+    "    elif type(v) is str and len(v) in ISO:\n"
+    "        v = isoformat(v)\n"
+    "        if v.tzinfo is not UTC: v = v.astimezone(UTC)\n"
+    "    else: v = {read}(v)",
 )
 FLAG = Kind(read_flag, "if v is not None and v is not True and v is not False: v = {read}(v)")
 TEXTS = Kind(read_texts, "v = {read}(v) if v else ()", ())
 ANYTHING = Kind(as_is, "")
 
-ISO_LENGTHS = frozenset({19, 20, 23, 24, 25, 29})
+ISO_LENGTHS = frozenset({20, 24, 25, 29})
 
 
 @attrs.frozen

@@ -20,7 +20,6 @@ class Unreadable(Exception):
     """One value cannot be read as what it should be; its text says what it should have been. Stays inside."""
 
 
-
 def is_nothing(value: object) -> bool:
     """Null, ``""`` and ``"N/A"``: both vendors' ways to say that there is nothing."""
     return value is None or value == "" or value == "N/A"
@@ -59,9 +58,9 @@ def read_number(value: object) -> int | None:
         found = _WHOLE.fullmatch(value)
         if found:
             return int(found[1])
-    elif isinstance(value, float) and abs(value) < 10**15 and value == int(value):
-        return int(value)
-    elif isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**15 and value == int(value):
+    elif (isinstance(value, float) and abs(value) < 10**15 and value == int(value)) or (
+        isinstance(value, Decimal) and value.is_finite() and abs(value) < 10**15 and value == int(value)
+    ):
         return int(value)
     raise Unreadable("not a whole number")
 

@@ -77,7 +77,9 @@ def _read(value: Any) -> Said:
         return Said(value or None)
     if isinstance(value, list):
         parts = [_read(each) for each in value[:20]]
-        return Said("; ".join(part.message for part in parts if part.message) or None, next((part.code for part in parts if part.code), None))
+        return Said(
+            "; ".join(part.message for part in parts if part.message) or None, next((part.code for part in parts if part.code), None)
+        )
     if not isinstance(value, Mapping):
         return Said()
     message = next((text for key in ("message", "content", "error_description", "detail") if (text := _text(value.get(key)))), None)
@@ -139,7 +141,9 @@ def error_for(call: Call[Any], outcome: Reply | NotSent | Interrupted, *, attemp
     if isinstance(outcome, Interrupted):
         if call.repeatable:
             return add_facts(TimedOut(f"{name} did not answer {what}: {outcome}{_tries(attempts)}"), call, None)
-        return add_facts(OutcomeUnknown(f"{what} may have been carried out by {name}: {outcome}; read it back before anything else"), call, None)
+        return add_facts(
+            OutcomeUnknown(f"{what} may have been carried out by {name}: {outcome}; read it back before anything else"), call, None
+        )
     found = said(outcome.body)
     error = _by_status(call, outcome.status, found, f"{name} answered {what} with {outcome.status}{_shown(found.code)}", attempts)
     error.code, error.detail = found.code, found.message
@@ -157,7 +161,10 @@ def _shown(code: str | None) -> str:
 
 #: What to do, by status. `{name}` is the vendor.
 ADVICE: dict[int, tuple[type[ApiError], str]] = {
-    401: (AuthenticationFailed, "the key or token is wrong, expired or revoked, or lacks the scope of this endpoint; check it in {name}'s admin pages"),
+    401: (
+        AuthenticationFailed,
+        "the key or token is wrong, expired or revoked, or lacks the scope of this endpoint; check it in {name}'s admin pages",
+    ),
     403: (ScopeMissing, "the credentials are known but may not do this; ask for the scope, or check the customer id"),
     404: (NotFound, "there is nothing with this id; check the id and that the credentials are of the right shop or customer"),
     409: (Conflict, "it exists already; look it up by its original_id"),
@@ -216,7 +223,9 @@ def refusal(what: str, body: bytes, *, return_id: int | None = None) -> ApiError
     which = f"return {return_id}" if return_id is not None else "this"
     error: ApiError
     if found.code in ("NOT_FOUND", "ORDER_NOT_FOUND") or (found.code is None and _ABSENT.search(found.message or "")):
-        error = NotFound(f"Loop knows no such thing ({what} {which}); check the id and that the key is of the right shop", return_id=return_id)
+        error = NotFound(
+            f"Loop knows no such thing ({what} {which}); check the id and that the key is of the right shop", return_id=return_id
+        )
     else:
         meaning = REFUSALS.get(found.code or "") or (
             f"the return is {found.state}; read it to see whether that is already what was wanted"

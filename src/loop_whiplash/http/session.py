@@ -219,7 +219,9 @@ class Session:
         else:
             learn()
 
-    def _tell(self, call: Call[Any], number: int, at: datetime, waited: float, outcome: Outcome, elapsed: float, wait: float | None) -> None:
+    def _tell(
+        self, call: Call[Any], number: int, at: datetime, waited: float, outcome: Outcome, elapsed: float, wait: float | None
+    ) -> None:
         reply = outcome if isinstance(outcome, Reply) else None
         failure: Literal["not sent", "interrupted", "timed out"] | None = None
         if isinstance(outcome, NotSent):

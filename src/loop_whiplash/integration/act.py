@@ -40,6 +40,7 @@ from loop_whiplash.ledger.protocol import Claim, Event, Intent
 from loop_whiplash.loop.calls import add_note, flag_return, get_notes, get_return, process_return
 from loop_whiplash.planning.model import Action, Create, CreateRma, DeleteRma, Flag, Journal, Observation, Process, UpdateRma
 from loop_whiplash.returns import to_consumer_return, to_rma
+from loop_whiplash.returns.model import Rma
 from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, update_consumer_return
 from loop_whiplash.whiplash.models import ConsumerReturn
 
@@ -99,7 +100,7 @@ class Step:
         except ApiError as unread:
             raise LookAgain from unread
         seen = self.observation.rma
-        if seen is None or (now.state, now.was_processed, now.units) != (seen.state, seen.was_processed, seen.units):
+        if seen is None or _facts(now) != _facts(seen):
             raise LookAgain
 
 
@@ -117,6 +118,10 @@ async def act(core: Core, claim: Claim, journal: Journal, observation: Observati
             return await _update(step, action)
         case DeleteRma():
             return await _delete(step, action)
+
+
+def _facts(rma: Rma) -> object:
+    return rma.state, rma.was_processed, [(unit.line_id, unit.sku, unit.value) for unit in rma.units]
 
 
 # --------------------------------------------------------------------------------------------------- send once

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from loop_whiplash.errors import ApiError, DecodeError, NotFound
 from loop_whiplash.loop.calls import get_return
 from loop_whiplash.planning.model import Journal, Observation
-from loop_whiplash.returns import to_receipt, to_rma
+from loop_whiplash.returns import to_receipt, to_rma, with_item_ids
 from loop_whiplash.returns.model import Receipt, Rma
 from loop_whiplash.whiplash.calls import get_consumer_return
 from loop_whiplash.whiplash.lists import consumer_returns_by_original_id
@@ -19,7 +19,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn
 
 from .core import Core
 
-__all__ = ["observe", "receipt_of", "receipts_of"]
+__all__ = ["observe", "receipt_of", "receipts_of", "rma_of"]
 
 
 def receipt_of(core: Core, journal: Journal, consumer_return: ConsumerReturn) -> Receipt:
@@ -31,6 +31,11 @@ def receipt_of(core: Core, journal: Journal, consumer_return: ConsumerReturn) ->
         original_id_prefix=core.settings.original_id_prefix,
         line_map=journal.create.lines if ours else None,
     )
+
+
+def rma_of(journal: Journal, rma: Rma) -> Rma:
+    """The same, its units carrying the Whiplash items they were announced under."""
+    return with_item_ids(rma, journal.create.lines) if journal.create.lines else rma
 
 
 def receipts_of(core: Core, journal: Journal, rows: Iterable[ConsumerReturn]) -> tuple[Receipt, ...]:
@@ -50,7 +55,7 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
         whiplash_read = False
         problems.append(_sentence("Whiplash", unread))
     try:
-        rma = to_rma(await core.loop.perform(get_return(return_id)))
+        rma = rma_of(journal, to_rma(await core.loop.perform(get_return(return_id))))
     except NotFound:
         rma = None
     except ApiError as unread:

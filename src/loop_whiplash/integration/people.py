@@ -16,11 +16,12 @@ from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Event
 from loop_whiplash.matching.decision import Decision
 from loop_whiplash.planning import fold
-from loop_whiplash.planning.breaks import BREAKS, break_from_dict
+from loop_whiplash.planning.breaks import BREAKS
 from loop_whiplash.planning.model import Break, Journal
 
 from .core import Core
 from .inbox import rma_key
+from .summary import break_from_dict
 
 __all__ = ["Case", "acknowledge", "attach", "case_of", "forget", "hold", "release", "retry"]
 

@@ -19,13 +19,15 @@ from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import CaseRow, Event
 from loop_whiplash.loop.calls import get_asn
 from loop_whiplash.planning import learn, plan
-from loop_whiplash.planning.breaks import break_from_dict, make_break
+from loop_whiplash.planning.breaks import missed_webhook, open_break
 from loop_whiplash.planning.model import EMPTY, Break, Journal, Observation
 from loop_whiplash.reconciliation import Report, SideReport
+from loop_whiplash.returns.model import Rma
 
 from .core import Core, Outcome
-from .observe import receipts_of
-from .sides import OVERLAP, OpenCase, Side, open_cases, read_loop, read_whiplash
+from .observe import receipts_of, rma_of
+from .sides import OVERLAP, UNEXPECTED, OpenCase, Side, open_cases, read_loop, read_whiplash
+from .summary import break_from_dict
 from .work import advance
 
 __all__ = ["Progress", "sweep"]
@@ -53,7 +55,7 @@ class _Tally:
     outcomes: Counter[str] = attrs.field(factory=Counter)
     actions: Counter[str] = attrs.field(factory=Counter)
     captured: int = 0
-    missed: set[int] = attrs.field(factory=set)
+    missed: dict[int, Break] = attrs.field(factory=dict)
     agreement: Counter[str] = attrs.field(factory=Counter)
     breaks: list[Break] = attrs.field(factory=list)
 
@@ -115,7 +117,9 @@ def _seen(core: Core, return_id: int, loop: Side, whiplash: Side) -> Callable[[J
         return None
     rows = whiplash.receipts.get(return_id, {}).values()
     rma = loop.rmas.get(return_id)
-    return lambda journal: Observation(return_id=return_id, rma=rma, receipts=receipts_of(core, journal, rows))
+    return lambda journal: Observation(
+        return_id=return_id, rma=rma_of(journal, rma) if rma else None, receipts=receipts_of(core, journal, rows)
+    )
 
 
 async def _one(
@@ -140,7 +144,7 @@ async def _one(
     tally.outcomes[outcome.status] += 1
     if outcome.action and outcome.status == "acted":
         tally.actions[outcome.action] += 1
-    _count_capture(tally, outcome, known)
+    _count_capture(tally, outcome, known, loop.rmas.get(return_id), core.now())
     _count_agreement(tally, outcome, loop)
 
 
@@ -156,7 +160,7 @@ async def _dry(core: Core, return_id: int, seen: Callable[[Journal], Observation
     tally.actions[type(planned.action).__name__] += planned.action is not None
 
 
-def _count_capture(tally: _Tally, outcome: Outcome, known: dict[int, OpenCase]) -> None:
+def _count_capture(tally: _Tally, outcome: Outcome, known: dict[int, OpenCase], rma: Rma | None, at: datetime) -> None:
     """A return that only the sweep found, though it had something to do, was missed by the webhooks."""
     journal = outcome.journal
     if journal is None or (journal.create.phase == "none" and outcome.action != "CreateRma"):
@@ -164,7 +168,9 @@ def _count_capture(tally: _Tally, outcome: Outcome, known: dict[int, OpenCase]) 
     if journal.found_by == "webhook":
         tally.captured += 1
     elif outcome.return_id not in known:
-        tally.missed.add(outcome.return_id)
+        found = missed_webhook(outcome.return_id, journal, at=at, rma=rma)
+        if found is not None:
+            tally.missed[outcome.return_id] = found
 
 
 def _count_agreement(tally: _Tally, outcome: Outcome, loop: Side) -> None:
@@ -205,22 +211,12 @@ async def _report(core: Core, loop: Side, whiplash: Side, tally: _Tally, dry_run
     breaks = list(tally.breaks) if dry_run else await _stored_breaks(core)
     for side in (loop, whiplash):
         if not side.complete:
-            breaks.append(make_break("SOURCE_INCOMPLETE", since=at, reason=f"{side.name}: {'; '.join(side.problems[:3])}"))
-    breaks.extend(
-        make_break(
-            "UNEXPECTED_RETURN",
-            consumer_return_id=row.id,
-            since=row.arrived_at or row.created_at or at,
-            tracking=row.tracking,
-            whiplash_says=f"consumer return {row.id} is {row.status_name or row.status}",
-            reason="the warehouse has goods that no Loop return of ours announced",
-        )
-        for row in whiplash.strangers.values()
-        if row.status == 25
-    )
-    breaks.extend(
-        make_break("WEBHOOK_MISSED", return_id=i, since=at, heals=True, reason="found by the sweep only") for i in sorted(tally.missed)
-    )
+            breaks.append(open_break("SOURCE_INCOMPLETE", at=at, reason=f"{side.name}: {'; '.join(side.problems[:3])}"))
+    for row in whiplash.strangers.values():
+        if row.status == UNEXPECTED:
+            found = open_break("UNEXPECTED_RETURN", at=at, since=row.arrived_at or row.created_at, receipts=receipts_of(core, EMPTY, [row]))
+            breaks.append(found)
+    breaks.extend(tally.missed.values())
     breaks.extend(await Store(lambda: _unreadable(core)))
     return Report(
         at=at,
@@ -241,8 +237,10 @@ def _side(side: Side) -> SideReport:
 
 def _unreadable(core: Core) -> list[Break]:
     return [
-        make_break(
-            "UNREADABLE", since=aside.at, reason=f"a webhook of {aside.source} could not be read and was kept aside (event {aside.seq})"
+        open_break(
+            "UNREADABLE",
+            at=aside.at,
+            reason=f"A webhook of {aside.source} could not be read and was kept aside as event {aside.seq}.",
         )
         for aside in core.ledger.asides(limit=100)
         if aside.kind == "unreadable"

@@ -7,7 +7,7 @@ case, the lease is given back, and it is due again later.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,13 @@ from loop_whiplash.errors import ConfigurationError, LeaseLost, LedgerUnavailabl
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Claim, Event
 from loop_whiplash.planning import fold, learn, plan
-from loop_whiplash.planning.breaks import break_to_dict
-from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
+from loop_whiplash.planning.breaks import open_break
+from loop_whiplash.planning.model import Action, Journal, Observation, Plan
 
 from .act import Acted, LookAgain, act
 from .core import Core, Outcome, log
 from .observe import observe
+from .summary import summary_of
 
 __all__ = ["advance", "run_due", "work"]
 
@@ -166,18 +167,6 @@ def _step(return_id: int, at: datetime, action: Action, acted: Acted) -> Event:
     return Event(kind="step.acted", return_id=return_id, at=at, body=json.dumps(said).encode(), source=acted.result)
 
 
-def summary_of(planned: Plan, at: datetime) -> Mapping[str, Any]:
-    """What is stored beside the journal for people and reports."""
-    return {
-        "at": at.isoformat(),
-        "row": planned.row,
-        "action": type(planned.action).__name__ if planned.action else None,
-        "reasons": list(planned.reasons),
-        "breaks": [break_to_dict(found) for found in planned.breaks],
-        "decision": planned.decision.to_dict() if planned.decision else None,
-    }
-
-
 def _tell(core: Core, claim: Claim, planned: Plan, name: str | None, result: str | None) -> None:
     if name is not None:
         core.tell("action", name, return_id=claim.return_id, result=result or "shadow")
@@ -189,13 +178,12 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
     """Give the lease of a return that raised back, with a break that says so."""
     at = core.now()
     what = str(broken) if isinstance(broken, LoopWhiplashError) else type(broken).__name__
-    found = Break(
-        code="UNREADABLE",
+    found = open_break(
+        "UNREADABLE",
+        at=at,
         return_id=claim.return_id,
-        since=at,
-        owner="engineering",
-        next_step="Read the log of this return; it is tried again every hour.",
         reason=f"working on it raised: {what}",
+        next_step="Read the log of this return; it is tried again every hour.",
     )
     planned = Plan(breaks=(found,), next_check_at=at + AFTER_ERROR, reasons=(found.reason,))
     summary = summary_of(planned, at)

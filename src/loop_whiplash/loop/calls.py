@@ -158,9 +158,18 @@ def remove_line_items_and_process(return_id: int, line_item_ids: Sequence[int | 
 def add_note(return_id: int, text: str) -> Call[None]:
     """Add a note to a return's timeline: shorter than 255 characters. https://docs.loopreturns.com/api-reference/latest/notes/create-return-note"""
     if not isinstance(text, str) or not text.strip() or len(text) >= NOTE_LENGTH:
-        raise ConfigurationError(f"return {return_id}: a note has at least 1 and fewer than {NOTE_LENGTH} characters; shorten it or send several")
+        raise ConfigurationError(
+            f"return {return_id}: a note has at least 1 and fewer than {NOTE_LENGTH} characters; shorten it or send several"
+        )
     path = f"/warehouse/return/{segment(return_id, 'return_id')}/note"
-    return Call(system="loop", method="POST", path=path, json={"content": text}, decode=answers.accepted("add a note to", return_id), return_id=return_id)
+    return Call(
+        system="loop",
+        method="POST",
+        path=path,
+        json={"content": text},
+        decode=answers.accepted("add a note to", return_id),
+        return_id=return_id,
+    )
 
 
 def create_deep_link(*, name: str, zip: str, gift: bool | None = None) -> Call[str]:

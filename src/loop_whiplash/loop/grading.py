@@ -118,7 +118,9 @@ def _category(category: str | ConditionCategory, shape: Shape) -> object:
     if isinstance(category, str):
         return category
     if category.grade is None:
-        raise ConfigurationError(f"API versions before {OBJECTS_FROM} take a grade as text only; set ConditionCategory.grade or pin {OBJECTS_FROM}")
+        raise ConfigurationError(
+            f"API versions before {OBJECTS_FROM} take a grade as text only; set ConditionCategory.grade or pin {OBJECTS_FROM}"
+        )
     return category.grade
 
 

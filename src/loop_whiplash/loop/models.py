@@ -19,7 +19,21 @@ from typing import Any
 import attrs
 
 from loop_whiplash.decoding import (
-    Record, anything, decode, derived, flag, ident, is_nothing, many, money, number, number_id, one, text, texts, when,
+    Record,
+    anything,
+    decode,
+    derived,
+    flag,
+    ident,
+    is_nothing,
+    many,
+    money,
+    number,
+    number_id,
+    one,
+    text,
+    texts,
+    when,
 )  # fmt: skip
 from loop_whiplash.decoding.values import read_ident, read_text
 from loop_whiplash.errors import DecodeError, NotFound

@@ -45,7 +45,9 @@ def judge(rma: Rma, receipts: Sequence[Receipt], settlement: Settlement, progres
     if not settlement.by and not any(draft.code != "SETTLING" for draft in blocking):
         # Whatever the tolerances: nobody is paid for a return of which nothing came.
         drafts = [draft for draft in drafts if draft.code != "SETTLING"]
-        drafts.append(Draft("NOTHING_EXPECTED", (), None, "No unit of this return is to come here, so there is nothing to pay.", blocking=False))
+        drafts.append(
+            Draft("NOTHING_EXPECTED", (), None, "No unit of this return is to come here, so there is nothing to pay.", blocking=False)
+        )
         return Judgement(Verdict.NO_ACTION, finish(drafts, at))
     if len(curable) < len(blocking):
         return Judgement(Verdict.FLAG, finish(drafts, at))

@@ -67,18 +67,19 @@ class Announced:
 
     def _take(self, row: ConsumerReturn) -> None:
         original_id = row.originator.original_id if row.originator is not None else None
-        return_id = self._owner(row.id, original_id)
+        return_id = self._owner(row.id, original_id) if self._owners else return_id_of(original_id, self._prefix)
+        memory = self.memory
+        known_before = len(memory.ids)
         try:
             if return_id is None:
                 self._take_stranger(row, original_id)
                 return
-            packed = pack(row, self._prefix + str(return_id), self._catalogue)
-            memory = self.memory
+            packed = pack(row, f"{self._prefix}{return_id}", self._catalogue)
             number = memory.number(return_id)
         except Exception as broken:  # a row made by hand, with a time that has no zone, say
             self._take_unreadable(row.id, original_id, problem_of(broken))
             return
-        known = memory.record(number)
+        known = memory.record(number) if number < known_before else b""
         if known != packed:
             memory.put(number, self._and(number, known, packed) if known else packed)
 

@@ -90,7 +90,6 @@ def pack(row: ConsumerReturn, key: str | None, catalogue: Catalogue) -> bytes:
     raw = row.raw
     kind = ODD_WITHOUT_LINES if raw and not isinstance(raw.get("return_items"), (list, tuple, Mapping)) else UNCOUNTED
     items = row.return_items
-    numbers = catalogue.numbers
     for item in items:
         good, damaged = item.quantity_good, item.quantity_damaged
         if good or damaged:
@@ -102,17 +101,16 @@ def pack(row: ConsumerReturn, key: str | None, catalogue: Catalogue) -> bytes:
         kind = max(kind, ODD)
     lines: list[Any] = []
     for item in items:
-        pair = (item.item_id, item.sku)
-        number = numbers.get(pair)
-        lines += (item.id, catalogue.number(*pair) if number is None else number, item.quantity)
+        lines += (item.id, catalogue.number(item.item_id, item.sku), item.quantity)
         if kind:
             lines += (item.quantity_good, item.quantity_damaged)
+    arrived, delivered, completed = row.arrived_at, row.delivered_at, row.completed_at
     original = row.originator.original_id if row.originator is not None else None
     return _dumps(
         (
             row.id, kind, seconds_of(row.updated_at), row.status, None if original == key else (original or ""), row.order_id,
-            row.warehouse_id, row.tracking, seconds_of(row.created_at), seconds_of(row.arrived_at), seconds_of(row.delivered_at),
-            seconds_of(row.completed_at), *lines,
+            row.warehouse_id, row.tracking, seconds_of(row.created_at), None if arrived is None else seconds_of(arrived),
+            None if delivered is None else seconds_of(delivered), None if completed is None else seconds_of(completed), *lines,
         ),
         _VERSION,
     )  # fmt: skip

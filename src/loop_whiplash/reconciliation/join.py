@@ -13,7 +13,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -47,6 +46,7 @@ _NEVER = float("-inf")
 FEW = 10
 
 _loads = marshal.loads
+_dumps = marshal.dumps
 
 
 def reconcile(
@@ -169,14 +169,18 @@ class _Join:
         record = _loads(held) if held else None
         if self.announced.trackings:
             self._compare_trackings(return_id, row)
-        if type(row) is Return and type(record) is not list and return_id not in self.special and self.healthy(row, record):
+        if isinstance(row, Return) and type(record) is not list and return_id not in self.special and self.healthy(row, record):
             if known & MET:
                 self.judge.forget(return_id)
             counted = record is not None and record[KIND] == COUNTED
         else:
             counted = self._judge(return_id, row, record)
-        with_rma = record is not None or return_id in self.announced.whole
-        memory.flags[number] = flags & (CAME_AGAIN | DIFFERED) | MET | WITH_RMA * with_rma | RECEIVED * counted | LEVEL * level
+        flags = flags & (CAME_AGAIN | DIFFERED) | MET | LEVEL * level
+        if counted:
+            flags |= RECEIVED
+        if record is not None or return_id in self.announced.whole:
+            flags |= WITH_RMA
+        memory.flags[number] = flags
         memory.versions[number] = version
         memory.checksums[number] = checksum
 
@@ -339,17 +343,18 @@ class _Join:
 
 
 def _checksum(row: Return | Rma) -> int:
-    """Of what both shapes of a return say alike and planning rests on, so that list and details of one version agree."""
+    """Of what both shapes of a return say alike and planning rests on, so that list and details of one version agree.
+
+    Amounts go in by their hash: that of a number is the same in every process.
+    """
     if not isinstance(row, Return):
         return zlib.crc32(repr(attrs.evolve(row, order_id=None)).encode("utf-8", "surrogatepass"))
-    said: list[Any] = [row.was_processed, row.tracking_number, row.label_status, _number(row.return_total)]
+    total = row.return_total
+    said: list[Any] = [row.was_processed, row.tracking_number, row.label_status, None if total is None else hash(total)]
     for line in row.line_items:
-        said += (line.line_item_id, line.sku, _number(line.refund))
-    return zlib.crc32(marshal.dumps(said, 2))
-
-
-def _number(amount: Decimal | None) -> int | None:
-    return None if amount is None else hash(amount)  # of a number: the same in every process
+        refund = line.refund
+        said += (line.line_item_id, line.sku, None if refund is None else hash(refund))
+    return zlib.crc32(_dumps(said, 2))
 
 
 def _flow(met: Counter[int]) -> Flow:

@@ -45,23 +45,16 @@ class Reading:
         """The rows, one after the other; an error while reading ends them and marks the side."""
         if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
             raise ConfigurationError(f"reconcile() takes an iterable of {self.name} rows, one a return; it got a {type(rows).__name__}")
-        iterator: Iterator[T] | None = None
-        while True:
-            try:
-                iterator = iter(rows) if iterator is None else iterator
-                row = next(iterator)
-            except StopIteration:
-                return
-            except ListIncomplete as unread:
-                self.unreadable.extend(unread.unreadable)
-                if unread.windows or unread.missing or not unread.unreadable:
-                    self.fail(f"{unread}")
-                return
-            except Exception as broken:
-                self.fail(f"reading stopped after {self.rows:,} rows: {problem_of(broken)}")
-                return
-            self.rows += 1
-            yield row
+        try:
+            for row in rows:
+                self.rows += 1
+                yield row
+        except ListIncomplete as unread:
+            self.unreadable.extend(unread.unreadable)
+            if unread.windows or unread.missing or not unread.unreadable:
+                self.fail(f"{unread}")
+        except Exception as broken:
+            self.fail(f"reading stopped after {self.rows:,} rows: {problem_of(broken)}")
 
     def fail(self, why: str) -> None:
         """The side is not whole."""

@@ -9,7 +9,7 @@ import attrs
 
 from loop_whiplash.whiplash.models import ConsumerReturn, ConsumerReturnStatus, ReturnItem
 
-from .model import ReceiptLine, ReceivedUnit, Receipt, Rma
+from .model import Receipt, ReceiptLine, ReceivedUnit, Rma
 
 MAX_UNITS_PER_LINE = 10_000
 """More than a pallet of one item in one parcel is a slip of the keyboard, not a count."""
@@ -127,9 +127,7 @@ def _with_lines(units: list[ReceivedUnit], line_map: Mapping[str, Sequence[str]]
     spare = {
         item: iter(line_ids) for item, line_ids in line_map.items() if len(line_ids) == 1 or len(line_ids) == counted.get(item, 0)
     }  # fmt: skip
-    return tuple(
-        attrs.evolve(unit, line_id=next(spare[str(unit.item_id)], None)) if str(unit.item_id) in spare else unit for unit in units
-    )
+    return tuple(attrs.evolve(unit, line_id=next(spare[str(unit.item_id)], None)) if str(unit.item_id) in spare else unit for unit in units)
 
 
 def _return_id(original_id: str | None, prefix: str) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["ExpectedUnit", "Rma", "ReceivedUnit", "Receipt", "ReceiptLine"]
+__all__ = ["ExpectedUnit", "Receipt", "ReceiptLine", "ReceivedUnit", "Rma"]
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -104,9 +104,7 @@ def to_consumer_return(
         tracking=rma.tracking,
         reference=rma.order_name,
         originator_attributes={"original_id": str(rma.return_id) if original_id is None else original_id},
-        shipnotice_items_attributes=tuple(
-            _line(item_id, units, return_actions or {}, return_action) for item_id, units in by_item.items()
-        ),
+        shipnotice_items_attributes=tuple(_line(item_id, units, return_actions or {}, return_action) for item_id, units in by_item.items()),
         lines={str(item_id): tuple(unit.line_id for unit in units) for item_id, units in by_item.items()},
     )
 

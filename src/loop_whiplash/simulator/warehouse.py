@@ -203,10 +203,7 @@ class Warehouse:
         )
 
     def _notice(self, ret: SimulatedReturn | int | Notice) -> Notice:
-        if isinstance(ret, Notice):
-            notice = self._whiplash.notice(ret.id)
-        else:
-            notice = next(iter(self.rmas(ret)), None)
+        notice = self._whiplash.notice(ret.id) if isinstance(ret, Notice) else next(iter(self.rmas(ret)), None)
         if notice is None:
             raise LookupError("there is no consumer return to work on")
         return notice

@@ -25,10 +25,19 @@ __all__ = ["WhiplashApi"]
 
 T = TypeVar("T")
 LARGEST_PAGE = 250
-UPDATABLE = (
-    "sender eta tracking carrier shipping_method_text shipping_label_url total_boxes requires_label ship_3rdparty_cost reference "
-    "notes_by_customer"
-).split()
+UPDATABLE = [
+    "sender",
+    "eta",
+    "tracking",
+    "carrier",
+    "shipping_method_text",
+    "shipping_label_url",
+    "total_boxes",
+    "requires_label",
+    "ship_3rdparty_cost",
+    "reference",
+    "notes_by_customer",
+]
 USER = {
     "id": 71,
     "email": "warehouse@shop.example",

@@ -32,35 +32,126 @@ STATUS_NAMES = {
     300: "Completed",
 }
 
-_ORDER_NONE = (
-    "order_batch_id quote_id estimated_shipping_method_id order_orig package_label_reference due_at meta_data "
-    "customer_provided_label_carrier "
-    "purchase_order address_verified address_message scac tms_id tms_required shop_shipping_method_currency shop_shipping_method_text "
-    "billing_company "
-    "billing_address_1 billing_address_2 billing_address_3 billing_city billing_state billing_zip billing_country billing_phone "
-    "billing_name "
-    "shipping_company shipping_address_2 shipping_address_3 shipping_phone incoterm shipping_carrier_facility shipping_hold_for_pickup "
-    "ship_actual_cost "
-    "ship_notes ship_3rdparty_account ship_3rdparty_zip ship_3rdparty_country public_note days_in_transit_carrier_estimate "
-    "req_insurance_value "
-    "packingslip_pdf_url cf_packingslip_pdf_url customs_vat_number customs_eori_number customs_ioss_number customs_receiver_tax_id "
-    "approximate_delivery_date return_name return_company return_address_1 return_address_2 return_city return_state return_country "
-    "return_zip "
-    "return_phone return_email return_address_verified return_time_limit"
-).split()
-_ORDER_FALSE = (
-    "skip_street_date batch_priority skip_address_verification billed do_not_bill expedited require_signature require_adult_signature "
-    "saturday_delivery "
-    "gift insure contains_alcohol customs_required global_e_ge_order is_gestating permissions_limited"
-).split()
-_ITEM_NONE = (
-    "image_originator_url vendor wholesale_cost packaging_type street_date category returnable return_sku_match return_price_restricted "
-    "request_serial_number tariff_number notify_originator_inventory nmfc_code nmfc_class commodity_description image_url hazmat_type "
-    "misc ean "
-    "expiration_period case_quantity carton_quantity origin_country label_format replenishment_min replenishment_target "
-    "low_inventory_threshold"
-).split()
-_ITEM_FALSE = "media_mail packaging promo include_inbound_in_published hazmat lot_control alcohol shippable_container goh".split()
+_ORDER_NONE = [
+    "order_batch_id",
+    "quote_id",
+    "estimated_shipping_method_id",
+    "order_orig",
+    "package_label_reference",
+    "due_at",
+    "meta_data",
+    "customer_provided_label_carrier",
+    "purchase_order",
+    "address_verified",
+    "address_message",
+    "scac",
+    "tms_id",
+    "tms_required",
+    "shop_shipping_method_currency",
+    "shop_shipping_method_text",
+    "billing_company",
+    "billing_address_1",
+    "billing_address_2",
+    "billing_address_3",
+    "billing_city",
+    "billing_state",
+    "billing_zip",
+    "billing_country",
+    "billing_phone",
+    "billing_name",
+    "shipping_company",
+    "shipping_address_2",
+    "shipping_address_3",
+    "shipping_phone",
+    "incoterm",
+    "shipping_carrier_facility",
+    "shipping_hold_for_pickup",
+    "ship_actual_cost",
+    "ship_notes",
+    "ship_3rdparty_account",
+    "ship_3rdparty_zip",
+    "ship_3rdparty_country",
+    "public_note",
+    "days_in_transit_carrier_estimate",
+    "req_insurance_value",
+    "packingslip_pdf_url",
+    "cf_packingslip_pdf_url",
+    "customs_vat_number",
+    "customs_eori_number",
+    "customs_ioss_number",
+    "customs_receiver_tax_id",
+    "approximate_delivery_date",
+    "return_name",
+    "return_company",
+    "return_address_1",
+    "return_address_2",
+    "return_city",
+    "return_state",
+    "return_country",
+    "return_zip",
+    "return_phone",
+    "return_email",
+    "return_address_verified",
+    "return_time_limit",
+]
+_ORDER_FALSE = [
+    "skip_street_date",
+    "batch_priority",
+    "skip_address_verification",
+    "billed",
+    "do_not_bill",
+    "expedited",
+    "require_signature",
+    "require_adult_signature",
+    "saturday_delivery",
+    "gift",
+    "insure",
+    "contains_alcohol",
+    "customs_required",
+    "global_e_ge_order",
+    "is_gestating",
+    "permissions_limited",
+]
+_ITEM_NONE = [
+    "image_originator_url",
+    "vendor",
+    "wholesale_cost",
+    "packaging_type",
+    "street_date",
+    "category",
+    "returnable",
+    "return_sku_match",
+    "return_price_restricted",
+    "request_serial_number",
+    "tariff_number",
+    "notify_originator_inventory",
+    "nmfc_code",
+    "nmfc_class",
+    "commodity_description",
+    "image_url",
+    "hazmat_type",
+    "misc",
+    "ean",
+    "expiration_period",
+    "case_quantity",
+    "carton_quantity",
+    "origin_country",
+    "label_format",
+    "replenishment_min",
+    "replenishment_target",
+    "low_inventory_threshold",
+]
+_ITEM_FALSE = [
+    "media_mail",
+    "packaging",
+    "promo",
+    "include_inbound_in_published",
+    "hazmat",
+    "lot_control",
+    "alcohol",
+    "shippable_container",
+    "goh",
+]
 
 
 def stamp(at: datetime | None) -> str | None:

@@ -138,7 +138,9 @@ def update_consumer_return(consumer_return_id: int, changes: Mapping[str, Any]) 
     """
     unknown = sorted(set(changes) - UPDATABLE)
     if unknown or not changes:
-        raise ConfigurationError(f"a consumer return's {', '.join(unknown) or 'nothing'} cannot be updated; it may be: {', '.join(sorted(UPDATABLE))}")
+        raise ConfigurationError(
+            f"a consumer return's {', '.join(unknown) or 'nothing'} cannot be updated; it may be: {', '.join(sorted(UPDATABLE))}"
+        )
     path = _id("consumer_returns", consumer_return_id)
     return Call(system="whiplash", method="PUT", path=path, json=dict(changes), decode=answers.one(ConsumerReturn))
 
@@ -166,7 +168,9 @@ def set_meta_fields(
     kind: WithMetaFields, number: int, fields: Mapping[str, Any], *, association_fields: Mapping[str, Any] | None = None
 ) -> Call[None]:
     """Set your own fields; their keys must be configured for the account. ``PUT /{kind}/{id}/meta_fields``"""
-    json: dict[str, Any] = {"fields": dict(fields)} | ({} if association_fields is None else {"association_fields": dict(association_fields)})
+    json: dict[str, Any] = {"fields": dict(fields)} | (
+        {} if association_fields is None else {"association_fields": dict(association_fields)}
+    )
     return Call(system="whiplash", method="PUT", path=_id(kind, number) + "/meta_fields", json=json, decode=answers.done)
 
 
@@ -266,7 +270,9 @@ def subscribe(
         "active": active, "version": version, "customer_id": customer_id, "user_id": user_id,
     }  # fmt: skip
     json = {name: value for name, value in body.items() if value is not None}
-    return Call(system="whiplash", method="POST", path="/notification_subscriptions", json=json, decode=answers.one(NotificationSubscription))
+    return Call(
+        system="whiplash", method="POST", path="/notification_subscriptions", json=json, decode=answers.one(NotificationSubscription)
+    )
 
 
 def update_subscription(subscription_id: int, changes: Mapping[str, Any]) -> Call[NotificationSubscription]:

@@ -298,4 +298,6 @@ class AsyncWhiplashClient(AsyncClient):
 
     async def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str | None = None) -> Token:
         """Trade the code a person came back with for the first tokens, and store them. Needs `OAuth`."""
-        return await self.run(_oauth(self.session.auth).exchange(self.session, code, redirect_uri=redirect_uri, code_verifier=code_verifier))
+        return await self.run(
+            _oauth(self.session.auth).exchange(self.session, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
+        )

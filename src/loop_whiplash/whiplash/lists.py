@@ -193,7 +193,9 @@ class _Reading(Generic[T]):
             found += rows
         if self._unreadable:
             problems = tuple(f"{number or '?'}: {problem}" for number, problem in self._unreadable.items())
-            raise DecodeError(f"{len(problems)} of Whiplash's {self.path.rsplit('/', 1)[-1]} cannot be read", system="whiplash", problems=problems)
+            raise DecodeError(
+                f"{len(problems)} of Whiplash's {self.path.rsplit('/', 1)[-1]} cannot be read", system="whiplash", problems=problems
+            )
         self.finish()
         return found
 
@@ -231,17 +233,23 @@ def list_orders(session: Session, search: Search | None = None, *, sort: str = B
     return _rows(_Reading(session=session, path="/orders", model=Order, search=search, sort=sort))
 
 
-def list_order_items(session: Session, order_id: int, search: Search | None = None, *, sort: str = BY_ID) -> AsyncGenerator[OrderItem, None]:
+def list_order_items(
+    session: Session, order_id: int, search: Search | None = None, *, sort: str = BY_ID
+) -> AsyncGenerator[OrderItem, None]:
     """The lines of one order. Raises `ListIncomplete` at the end. ``GET /orders/{id}/order_items``"""
     path = f"/orders/{segment(order_id, 'order_id')}/order_items"
     return _rows(_Reading(session=session, path=path, model=OrderItem, search=search, sort=sort, keyed=False))
 
 
-def list_originators(session: Session, originated_type: str, search: Search | None = None, *, sort: str = BY_ID) -> AsyncGenerator[Originator, None]:
+def list_originators(
+    session: Session, originated_type: str, search: Search | None = None, *, sort: str = BY_ID
+) -> AsyncGenerator[Originator, None]:
     """Ids elsewhere of one kind of object (``Item``, ``Order``, ``Shipnotice``, …). ``GET /originators``, which has no count."""
     params = {"originated_type": originated_type}
     return _rows(
-        _Reading(session=session, path="/originators", model=Originator, search=search, sort=sort, params=params, countable=False, keyed=False)
+        _Reading(
+            session=session, path="/originators", model=Originator, search=search, sort=sort, params=params, countable=False, keyed=False
+        )
     )
 
 
@@ -257,7 +265,9 @@ def list_scancodes(session: Session, item_id: int, search: Search | None = None)
     return _rows(_Reading(session=session, path=path, model=Scancode, search=search, countable=False, keyed=False))
 
 
-def list_transactions(session: Session, item_id: int, search: Search | None = None, *, sort: str = BY_ID) -> AsyncGenerator[Transaction, None]:
+def list_transactions(
+    session: Session, item_id: int, search: Search | None = None, *, sort: str = BY_ID
+) -> AsyncGenerator[Transaction, None]:
     """The movements of stock of one item. ``GET /items/{id}/transactions``"""
     path = f"/items/{segment(item_id, 'item_id')}/transactions"
     return _rows(_Reading(session=session, path=path, model=Transaction, search=search, sort=sort))
@@ -265,7 +275,9 @@ def list_transactions(session: Session, item_id: int, search: Search | None = No
 
 def list_notification_events(session: Session, search: Search | None = None) -> AsyncGenerator[NotificationEvent, None]:
     """The events that can be subscribed to. ``GET /notification_events``, which has no count."""
-    return _rows(_Reading(session=session, path="/notification_events", model=NotificationEvent, search=search, countable=False, keyed=False))
+    return _rows(
+        _Reading(session=session, path="/notification_events", model=NotificationEvent, search=search, countable=False, keyed=False)
+    )
 
 
 def list_notification_subscriptions(session: Session, search: Search | None = None) -> AsyncGenerator[NotificationSubscription, None]:

@@ -17,7 +17,19 @@ from typing import Any, Final
 import attrs
 
 from loop_whiplash.decoding import (
-    Record, anything, count, flag, ident, many, money, number, number_id, one, text, texts, when,
+    Record,
+    anything,
+    count,
+    flag,
+    ident,
+    many,
+    money,
+    number,
+    number_id,
+    one,
+    text,
+    texts,
+    when,
 )  # fmt: skip
 
 __all__ = [

@@ -111,7 +111,9 @@ class OAuth:
             if token is not None and token != old:
                 return token
             if waited > 2 * patience:
-                raise ConnectionFailed("another process has been renewing the access token for too long; nothing was sent", system="whiplash")
+                raise ConnectionFailed(
+                    "another process has been renewing the access token for too long; nothing was sent", system="whiplash"
+                )
         try:
             token = await Store(self.store.load)
             if token is None or token == old:
@@ -141,7 +143,8 @@ class OAuth:
             return {"grant_type": "client_credentials", "scope": self.scope}
         if old is None or old.refresh_token is None:
             raise AuthenticationFailed(
-                "there is no token to renew: a person must log in once (authorize_url), then call exchange_code; nothing was sent", system="whiplash"
+                "there is no token to renew: a person must log in once (authorize_url), then call exchange_code; nothing was sent",
+                system="whiplash",
             )
         return {"grant_type": "refresh_token", "refresh_token": old.refresh_token}
 
@@ -214,7 +217,9 @@ class OAuth:
                 raise ValueError
             expires_at = session.now() + timedelta(seconds=min(float(lives), 1e8)) if lives is not None else None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise AuthenticationFailed("the token endpoint answered with something that holds no access token; nothing was sent", system="whiplash") from None
+            raise AuthenticationFailed(
+                "the token endpoint answered with something that holds no access token; nothing was sent", system="whiplash"
+            ) from None
         scope = value.get("scope")
         return Token(access_token=access, refresh_token=refresh, expires_at=expires_at, scope=scope if isinstance(scope, str) else None)
 
@@ -223,5 +228,3 @@ def _oauth_code(reply: Reply) -> str | None:
     """``invalid_grant`` and the like: https://www.rfc-editor.org/rfc/rfc6749#section-5.2"""
     found = said(reply.body)
     return found.code or (found.message if found.message and len(found.message) < 40 else None)
-
-

@@ -1,0 +1,160 @@
+"""What the documentation takes from the code itself: tables of settings, breaks, findings and errors.
+
+A page says ``<!-- table: breaks -->`` where one goes. Comments that hold the set-up of a page's snippets are left out of the page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from loop_whiplash import Policy, Settings, errors
+from loop_whiplash.matching.codes import CODES
+from loop_whiplash.planning.breaks import BREAKS
+
+
+def length(value: timedelta) -> str:
+    """A length of time in words."""
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        seconds = value.total_seconds()
+        if seconds and seconds % unit == 0:
+            count = int(seconds // unit)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "0"
+
+
+def default(field: attrs.Attribute[Any]) -> str:
+    """The default of a field as one would write it."""
+    value: Any = field.default
+    if field.name == "start":
+        return "*required by* `Integration`"
+    if value is attrs.NOTHING:
+        return "*required*"
+    if "Factory" in type(value).__name__ or value in ((), {}):
+        return "empty"
+    return length(value) if isinstance(value, timedelta) else f"`{value!r}`"
+
+
+def meanings(kind: type) -> dict[str, str]:
+    """What a class's docstring says of each of its fields, in ``Attributes:``, as ``name, name: text.``"""
+    names = {field.name for field in attrs.fields(kind)}
+    text = inspect.getdoc(kind) or ""
+    block = text.partition("Attributes:\n")[2]
+    block = re.split(r"\n\S|\n\n", block)[0]
+    block = " ".join(line.strip() for line in block.splitlines())
+    found: dict[str, str] = {}
+    starts = [
+        match
+        for match in re.finditer(r"(?:(?<=^)|(?<=[.;] ))(\w+(?:, \w+)*): ", block)
+        if all(name in names for name in match[1].split(", "))
+    ]
+    for here, after in zip(starts, [*starts[1:], None], strict=True):
+        said = block[here.end() : after.start() if after else None].strip().rstrip(";")
+        for name in here[1].split(", "):
+            found[name] = said
+    for name in names - found.keys():
+        # "…; `return_action` for every other outcome": said in the sentence of another.
+        told = next((said for said in found.values() if f"`{name}`" in said), None)
+        if told is not None:
+            found[name] = told
+    return found
+
+
+def cell(text: str) -> str:
+    """Text for a table: one line, reStructuredText's double backticks as Markdown's single ones."""
+    return " ".join(text.replace("``", "`").replace("|", "\\|").split())
+
+
+def table(*head: str, rows: Iterator[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell(each) for each in line) + " |" for line in lines)
+
+
+def fields(kind: type) -> str:
+    """A table of a class's settings."""
+    said = meanings(kind)
+    visible = [field for field in attrs.fields(kind) if field.init]
+    missing = [field.name for field in visible if field.name not in said]
+    if missing:
+        raise LookupError(f"{kind.__name__} says nothing of {', '.join(missing)}")
+    return table("Setting", "Default", "Meaning", rows=((f"`{field.name}`", default(field), said[field.name]) for field in visible))
+
+
+def breaks() -> str:
+    """The table of breaks."""
+
+    def row(kind: Any) -> tuple[str, ...]:
+        marks = [word for word, holds in (("heals by itself", kind.heals), ("needs journals", kind.needs_journals)) if holds]
+        return f"`{kind.code}`", kind.meaning, kind.owner, kind.next_step, kind.at_risk or "–", ", ".join(marks) or "–"
+
+    return table("Code", "Meaning", "Whose turn", "Next step", "Money stands for", "", rows=(row(kind) for kind in BREAKS.values()))
+
+
+def findings() -> str:
+    """The table of findings, worst first."""
+    waits = {"none": "final at once"}
+
+    def row(name: str, code: Any) -> tuple[str, ...]:
+        wait = str(getattr(code.wait, "value", code.wait))
+        return f"`{name}`", code.said, code.meaning, waits.get(wait.lower(), wait.lower().replace("_", " "))
+
+    return table("Code", "In words", "When", "Curable", rows=(row(name, code) for name, code in CODES.items()))
+
+
+ADVICE = {
+    "ConfigurationError": "Correct the argument that the message names.",
+    "PolicyError": "Correct the settings that the message names.",
+    "AuthenticationFailed": "Check the key or token. Loop says 401 for a missing scope too: check the scopes of the key.",
+    "ScopeMissing": "Give the credentials the scope that the message names.",
+    "NotFound": "Check the id, and that the key is of the right shop: a wrong customer id reads as not found, too.",
+    "ActionRefused": "Read the return again: `state` says why. A refused process of a return that is closed and processed is a success.",
+    "ValidationFailed": "Correct the fields that `fields` names.",
+    "Conflict": "Look it up by `original_id`: it is there already.",
+    "RateLimited": "Wait `retry_after` seconds. Share one limiter between processes that spend the same key.",
+    "ServerError": "Nothing was changed. Try later.",
+    "ConnectionFailed": "Nothing was sent. Check the network and `base_url`, then try again.",
+    "TimedOut": "Nothing was changed. Try again, or give a longer `timeout`.",
+    "OutcomeUnknown": "Read the object back before anything else; never just send again.",
+    "DecodeError": "Look at `problems`; report the shape that was met.",
+    "ListIncomplete": "Use the rows, conclude nothing from what is not among them; read `windows` again.",
+    "InvalidSignature": "Answer 401. If it is the vendor, a secret is missing: give both while one is rotated.",
+    "MalformedPayload": "Answer 202 and keep the body.",
+    "UnresolvedItems": "Give the SKU or barcode to one item in Whiplash.",
+    "LedgerUnavailable": "Answer 503, so that the webhook is sent again. Check the disk or the database.",
+    "LeaseLost": "Nothing: the other worker goes on.",
+    "IntentExists": "Nothing: what was about to be sent has been sent before.",
+}
+
+
+def error_table() -> str:
+    """The tree of errors, with what to do."""
+
+    def walk(kind: type[BaseException], depth: int) -> Iterator[tuple[str, ...]]:
+        says = (inspect.getdoc(kind) or "").partition("\n")[0]
+        yield f"{'&nbsp;&nbsp;' * depth}`{kind.__name__}`", says, ADVICE.get(kind.__name__, "–")
+        for below in kind.__subclasses__():
+            if below.__name__ in errors.__all__:
+                yield from walk(below, depth + 1)
+
+    return table("Error", "What happened", "What to do", rows=walk(errors.LoopWhiplashError, 0))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": lambda: fields(Settings),
+    "policy": lambda: fields(Policy),
+    "breaks": breaks,
+    "findings": findings,
+    "errors": error_table,
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by MkDocs for each page."""
+    markdown = re.sub(r"<!-- table: (\w+) -->", lambda found: TABLES[found[1]](), markdown)
+    return re.sub(r"<!-- (?:setup|check|output|skip)\b.*?-->\n?", "", markdown, flags=re.DOTALL)
