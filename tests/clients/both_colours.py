@@ -116,8 +116,7 @@ class Driven:
         found: list[Any] = []
         if self._runner is None:
             try:
-                for row in use(self.client):
-                    found.append(row)
+                found.extend(use(self.client))
             except Exception as error:
                 return found, error
             return found, None

@@ -104,9 +104,15 @@ def test_the_published_requests_are_what_is_sent(colour: Colour) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"description": "x" * 256}, {"note": "x" * 65536}, {"return_processor": "x" * 101}, {"images": ["https://x.example/"] * 6}, {"line_item_id": "x"},
-     {"inspected_at": datetime(2024, 3, 31)}],
-)  # fmt: skip
+    [
+        {"description": "x" * 256},
+        {"note": "x" * 65536},
+        {"return_processor": "x" * 101},
+        {"images": ["https://x.example/"] * 6},
+        {"line_item_id": "x"},
+        {"inspected_at": datetime(2024, 3, 31)},
+    ],
+)
 def test_what_loop_would_refuse_is_refused_here(colour: Colour, wrong: dict[str, Any]) -> None:
     script = Script()
     with pytest.raises(ConfigurationError):

@@ -15,8 +15,11 @@ CLOSED = "Return is closed and therefore cannot be processed."
 REFUSALS = [
     ({"errors": {"message": CLOSED, "code": "UNPROCESSABLE_RETURN"}}, "UNPROCESSABLE_RETURN", "closed"),
     ({"error": {"message": CLOSED, "code": "UNPROCESSABLE_RETURN"}}, "UNPROCESSABLE_RETURN", "closed"),
-    ({"errors": {"message": "Return is open and therefore cannot be processed.", "code": "UNPROCESSABLE_FLAGGED_RETURN"}},
-     "UNPROCESSABLE_FLAGGED_RETURN", "open"),
+    (
+        {"errors": {"message": "Return is open and therefore cannot be processed.", "code": "UNPROCESSABLE_FLAGGED_RETURN"}},
+        "UNPROCESSABLE_FLAGGED_RETURN",
+        "open",
+    ),
     ({"message": "Return is cancelled and therefore cannot be processed."}, None, "cancelled"),
     ({"content": "Return is expired and cannot be processed."}, None, "expired"),
     ({"content": "Return is flagged and cannot be processed."}, None, "flagged"),
@@ -31,7 +34,7 @@ REFUSALS = [
     ("false", None, None),
     (1, None, None),
     ({"success": True}, None, None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("what", ["process", "flag", "cancel", "close"])

@@ -234,9 +234,23 @@ def test_a_refusal_under_200_is_one_there_too(colour: Colour) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["https://evil.example/", "//evil.example/", "/../../oauth", "/a/../b", "label-requests", "", "/a?b=c", "/a#b", "/a b", "/a\r\nHost: evil", "/\\evil",
-     "/a//b", "/./a", None],
-)  # fmt: skip
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/../../oauth",
+        "/a/../b",
+        "label-requests",
+        "",
+        "/a?b=c",
+        "/a#b",
+        "/a b",
+        "/a\r\nHost: evil",
+        "/\\evil",
+        "/a//b",
+        "/./a",
+        None,
+    ],
+)
 def test_a_path_cannot_leave_the_base_url(colour: Colour, path: Any) -> None:
     script = Script()
     with pytest.raises(ConfigurationError):

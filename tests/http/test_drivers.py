@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 import threading
@@ -13,7 +14,6 @@ from typing import Any
 import pytest
 
 from loop_whiplash.http.flow import AsyncDriver, Interrupted, Reply, Request, Send, Sleep, Store, SyncDriver
-import contextlib
 
 REQUEST = Request(method="GET", path="/x")
 

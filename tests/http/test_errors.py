@@ -22,9 +22,18 @@ from loop_whiplash.errors import (
 )
 
 FACTS: dict[str, Any] = {
-    "system": "loop", "method": "POST", "path": "/warehouse/return/5/process", "status": 500, "code": "C", "request_id": "r-1", "retry_after": 2.5,
-    "maybe_applied": True, "headers": {"date": "today"}, "body": b"bytes", "return_id": 5,
-}  # fmt: skip
+    "system": "loop",
+    "method": "POST",
+    "path": "/warehouse/return/5/process",
+    "status": 500,
+    "code": "C",
+    "request_id": "r-1",
+    "retry_after": 2.5,
+    "maybe_applied": True,
+    "headers": {"date": "today"},
+    "body": b"bytes",
+    "return_id": 5,
+}
 OWN: dict[type[LoopWhiplashError], dict[str, Any]] = {
     ActionRefused: FACTS | {"state": "closed"},
     ValidationFailed: FACTS | {"fields": {"a": ("b", "c")}},

@@ -249,10 +249,28 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+        [
+            openssl,
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(cert),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     return cert, key
 
 
@@ -303,15 +321,25 @@ def test_an_async_transport_survives_its_event_loop() -> None:
         assert asyncio.run(use()) == b"1"
         assert asyncio.run(use()) == b"1"
         asyncio.run(transport.aclose())
-        del transport
+        transport = None  # type: ignore[assignment]
         gc.collect()
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "api.example/v1", "ftp://api.example/", "https://", "https://user:secret@api.example/", "https://api.example/?key=1", "https://api.example/#x",
-     "https://api.example:99999/", None, 5],
-)  # fmt: skip
+    [
+        "",
+        "api.example/v1",
+        "ftp://api.example/",
+        "https://",
+        "https://user:secret@api.example/",
+        "https://api.example/?key=1",
+        "https://api.example/#x",
+        "https://api.example:99999/",
+        None,
+        5,
+    ],
+)
 def test_a_base_url_that_cannot_work(url: Any) -> None:
     for kind in (HttpTransport, AsyncHttpTransport):
         with pytest.raises(ConfigurationError) as caught:

@@ -1,4 +1,7 @@
-"""The laws the matcher promises, one property each, over returns with reused and missing identifiers, several parcels and unknown values."""
+"""The laws the matcher promises, one property each.
+
+The returns have reused and missing identifiers, several parcels and unknown values.
+"""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def test_predicates(world: World) -> None:
     assert found({"id_not_in": [one, three]}) == [two]
     assert found({"status_eq": "100"}) == made
     assert found({"status_not_eq": 100}) == []
-    assert found({"created_at_gt": at}) == [two, three], "times are stored to the millisecond and asked for to the microsecond" or True
+    assert found({"created_at_gt": at}) == [two, three]
     assert found({"created_at_gteq": at[:19] + "Z", "created_at_lteq": at[:19] + ".999Z"}) == [two]
     assert found({"order_id_eq": rets[2].order.whiplash_id}) == [three]
     assert found({"originator_original_id_eq": keys[0], "order_id_eq": rets[2].order.whiplash_id}) == []

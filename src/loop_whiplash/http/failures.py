@@ -205,7 +205,7 @@ _ABSENT = re.compile(r"no returns? found|not[ _]found|does(n.t| not) exist|no su
 
 #: What Loop's refusal means for the person who must act. https://docs.loopreturns.com/api-reference (process return)
 REFUSALS = {
-    "UNPROCESSABLE_FLAGGED_RETURN": "it is flagged, and the shop setting 'Allow flagged returns to process' is off: a person must decide in Loop's admin",
+    "UNPROCESSABLE_FLAGGED_RETURN": "it is flagged, and 'Allow flagged returns to process' is off: a person must decide in Loop's admin",
     "UNPROCESSABLE_RETURN": "its state does not allow it; read the return to see whether that is already what was wanted",
     "NOT_AUTHORIZED": "the key may not do this",
     "UNEXPECTED_ERROR": "Loop met an error of its own; read the return before trying again",

@@ -62,7 +62,7 @@ class _Method:
         return dressed
 
 
-class endpoint(_Method, Generic[P, T]):
+class endpoint(_Method, Generic[P, T]):  # noqa: N801 - a descriptor, used as `property` is
     """A method made of a function that returns a `Call`."""
 
     takes_session = False
@@ -87,7 +87,7 @@ class endpoint(_Method, Generic[P, T]):
         return self._dress(act)
 
 
-class lookup(_Method, Generic[P, T]):
+class lookup(_Method, Generic[P, T]):  # noqa: N801 - a descriptor, used as `property` is
     """A method made of a flow that takes the session: several calls, one answer."""
 
     def __init__(self, function: Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]) -> None:
@@ -110,7 +110,7 @@ class lookup(_Method, Generic[P, T]):
         return self._dress(act)
 
 
-class listing(_Method, Generic[P, T]):
+class listing(_Method, Generic[P, T]):  # noqa: N801 - a descriptor, used as `property` is
     """A method made of an async generator that takes the session: an iterator of rows, or an async iterator."""
 
     def __init__(self, function: Callable[Concatenate[Session, P], AsyncGenerator[T, None]]) -> None:

@@ -136,8 +136,14 @@ class Session:
         def decide(attempt: int, outcome: Outcome) -> float | None:
             assert began is not None
             return next_wait(
-                policy, attempt=attempt, elapsed=self.seconds() - began, repeatable=call.repeatable, outcome=outcome, random=self.random, now=self.now()
-            )  # fmt: skip
+                policy,
+                attempt=attempt,
+                elapsed=self.seconds() - began,
+                repeatable=call.repeatable,
+                outcome=outcome,
+                random=self.random,
+                now=self.now(),
+            )
 
         steps = Steps(decide)
         while True:

@@ -127,7 +127,8 @@ def _choose(
     if skus:
         return (
             None,
-            f"SKU {unit.sku} names {len(skus)} Whiplash items ({', '.join(map(str, sorted(skus)))}); make it unique, or attach the RMA by hand",
+            f"SKU {unit.sku} names {len(skus)} Whiplash items ({', '.join(map(str, sorted(skus)))}); "
+            "make it unique, or attach the RMA by hand",
         )
     if len(codes) == 1:
         return next(iter(codes)), ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,14 @@ class Happening:
 Hook = Callable[[Happening], None]
 
 
+def _secrets(given: Iterable[str | bytes]) -> tuple[str | bytes, ...]:
+    return tuple(given)
+
+
+def _hooks(given: Iterable[Hook]) -> tuple[Hook, ...]:
+    return tuple(given)
+
+
 @attrs.frozen(kw_only=True)
 class Outcome:
     """What one `advance` came to.
@@ -78,9 +86,9 @@ class Core:
     policy: Policy
     matcher: Matcher
     clock: Callable[[], datetime]
-    loop_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=tuple)
-    whiplash_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=tuple)
-    hooks: Sequence[Hook] = attrs.field(default=(), converter=tuple)
+    loop_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=_secrets)
+    whiplash_secrets: Sequence[str | bytes] = attrs.field(default=(), repr=False, converter=_secrets)
+    hooks: Sequence[Hook] = attrs.field(default=(), converter=_hooks)
 
     def now(self) -> datetime:
         """The decision time, aware, UTC."""

@@ -40,6 +40,8 @@ def _now() -> datetime:
 class _Front(Generic[L, W]):
     """What both colours share: their arguments, and one `Core`."""
 
+    _loop: L
+
     def __init__(
         self,
         loop: L,
@@ -126,7 +128,10 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         self._run(people.release(self._core, return_id, by=by))
 
     def retry(self, return_id: int, *, by: str = "") -> None:
-        """Allow one more send of a process that was refused, failed or stayed in doubt. Read the return in Loop first: this can pay twice."""
+        """Allow one more send of a process that was refused, failed or stayed in doubt.
+
+        Read the return in Loop first: this can pay twice.
+        """
         self._run(people.retry(self._core, return_id, by=by))
 
     def acknowledge(self, return_id: int, code: str, until: datetime, by: str, note: str = "") -> None:
@@ -142,7 +147,10 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         self._run(people.forget(self._core, return_id))
 
     def check(self, *, loop_url: str | None = None, whiplash_url: str | None = None) -> list[Check]:
-        """Try credentials, scopes, subscriptions, secrets and clocks; each answer says what to do. The URLs are where webhooks should arrive."""
+        """Try credentials, scopes, subscriptions, secrets and clocks; each answer says what to do.
+
+        The URLs are where webhooks should arrive.
+        """
         return self._run(check(self._core, loop_url, whiplash_url))
 
     def health(self) -> Health:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import attrs
 
@@ -50,7 +51,10 @@ class OpenCase:
 
 @attrs.define(kw_only=True)
 class Side:
-    """What one side said. `absent`: known return ids it was asked for by id or key and does not know. `complete`: nothing was left unread."""
+    """What one side said.
+
+    `absent`: known return ids it was asked for by id or key and does not know. `complete`: nothing was left unread.
+    """
 
     name: str
     rows: int = 0
@@ -74,7 +78,7 @@ async def open_cases(core: Core) -> dict[int, OpenCase]:
     found: dict[int, OpenCase] = {}
     after = 0
     while True:
-        page: list[CaseRow] = await Store(lambda after=after: core.ledger.open_cases(after=after, limit=1000))
+        page: list[CaseRow] = await Store(partial(core.ledger.open_cases, after=after, limit=1000))
         for row in page:
             made = row.journal.get("create", {}).get("consumer_return_id")
             ids = {made, *row.journal.get("attached", ())} - {None}
@@ -108,7 +112,9 @@ async def read_loop(core: Core, since: datetime, until: datetime, known: dict[in
     return side
 
 
-async def _list(side: Side, core: Core, since: datetime, until: datetime, by: str, told: Callable[[int], None]) -> None:
+async def _list(
+    side: Side, core: Core, since: datetime, until: datetime, by: Literal["updated_at", "created_at"], told: Callable[[int], None]
+) -> None:
     try:
         async for row in list_returns(core.loop, since, until, by=by):
             rma = to_rma(row)

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import attrs
 
@@ -251,7 +252,7 @@ async def _stored_breaks(core: Core) -> list[Break]:
     found: list[Break] = []
     after = 0
     while True:
-        page: list[CaseRow] = await Store(lambda after=after: core.ledger.cases_with_breaks(after=after, limit=1000))
+        page: list[CaseRow] = await Store(partial(core.ledger.cases_with_breaks, after=after, limit=1000))
         found.extend(break_from_dict(each) for row in page for each in row.summary.get("breaks", ()))
         if len(page) < 1000:
             return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -51,12 +52,12 @@ async def run_due(core: Core, limit: int = 100) -> list[Outcome]:
     """Work on up to `limit` returns whose time has come, the longest due first."""
     outcomes: list[Outcome] = []
     while len(outcomes) < limit:
-        at, count = core.now(), min(BATCH, limit - len(outcomes))
-        claims = await Store(lambda at=at, count=count: core.ledger.claim_due(at=at, limit=count, lease=core.settings.lease))
+        claims = await Store(
+            partial(core.ledger.claim_due, at=core.now(), limit=min(BATCH, limit - len(outcomes)), lease=core.settings.lease)
+        )
         if not claims:
             break
-        for claim in claims:
-            outcomes.append(await work(core, claim))
+        outcomes += [await work(core, claim) for claim in claims]
     return outcomes
 
 

@@ -62,7 +62,8 @@ def accepted(what: str, return_id: int) -> Callable[[Reply], None]:
         except NotJson:
             # No JSON at all is nothing Loop is known to say: a gateway's page, a body that was lost.
             raise OutcomeUnknown(
-                f"what Loop answered to {what} return {return_id} is not JSON; it may have been carried out: read the return before anything else"
+                f"what Loop answered to {what} return {return_id} is not JSON; it may have been carried out: "
+                "read the return before anything else"
             ) from None
         if value is not True and value != "true":
             raise refusal(what, reply.body, return_id=return_id)

@@ -58,7 +58,12 @@ def get_return(return_id: int, *, currency_type: Literal["shop", "presentment"] 
     """
     params = {"return_id": segment(return_id, "return_id")} | ({"currency_type": currency_type} if currency_type else {})
     return Call(
-        system="loop", method="GET", path="/warehouse/return/details", params=params, decode=answers.return_with_id(return_id), return_id=return_id
+        system="loop",
+        method="GET",
+        path="/warehouse/return/details",
+        params=params,
+        decode=answers.return_with_id(return_id),
+        return_id=return_id,
     )  # fmt: skip
 
 

@@ -151,7 +151,10 @@ class LoopClient(Client):
 
 
 class AsyncLoopClient(AsyncClient):
-    """`LoopClient`, awaited: the same arguments and methods; lists are async iterators. Close it with ``await aclose()`` or ``async with``."""
+    """`LoopClient`, awaited: the same arguments and methods; lists are async iterators.
+
+    Close it with ``await aclose()`` or ``async with``.
+    """
 
     returns: AsyncReturns
     grading: AsyncGrading

@@ -181,7 +181,7 @@ async def grade(session: Session, items: Sequence[Grade]) -> list[Mapping[str, A
                 shape = "object"  # a 422 changed nothing, and says that this version wants the other shape
                 echoed += await session.perform(grade_items(part, shape=shape))
         except ApiError as error:
-            raise _after(error, start)
+            raise _after(error, start) from error
     return echoed
 
 
@@ -192,7 +192,7 @@ async def assess(session: Session, items: Sequence[Assessment]) -> list[Mapping[
         try:
             echoed += await session.perform(assess_items(items[start : start + BATCH]))
         except ApiError as error:
-            raise _after(error, start)
+            raise _after(error, start) from error
     return echoed
 
 

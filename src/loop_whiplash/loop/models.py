@@ -105,7 +105,10 @@ def _grade(payload: Mapping[str, Any], key: str) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class Disposition(Record):
-    """What is to become of a returned item, as set by *assess*: ``back_to_stock``, ``resale_hold``, ``recycle``, ``donate``, ``missing``."""
+    """What is to become of a returned item, as set by *assess*.
+
+    ``back_to_stock``, ``resale_hold``, ``recycle``, ``donate`` or ``missing``.
+    """
 
     line_item_id: str | None = ident()
     disposition_outcome: str | None = text()

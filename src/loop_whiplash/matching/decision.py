@@ -8,7 +8,7 @@ everything had been there from the start.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .policy import Policy
 
 __all__ = ["Decision", "Finding", "Matcher", "Pair", "Verdict"]
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
 
 
 class Verdict(enum.StrEnum):
@@ -48,7 +52,7 @@ class Finding:
     curable: bool = False
     blocking: bool = True
     message: str = ""
-    units: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    units: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     identifier: str | None = None
     ordinal: int = 0
     rule: str | None = None
@@ -72,7 +76,7 @@ class Pair:
     line_id: str
     received_id: str
     identifier: str
-    also: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    also: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
 
 LateFields = tuple[tuple[Pair, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...], str, str, int, str, str]
@@ -107,9 +111,9 @@ class Decision:
     return_id: int | None = None
     policy: str | None = None
     rules: str | None = None
-    unpaired_expected: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    unpaired_received: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    left_out: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    unpaired_expected: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    unpaired_received: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    left_out: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     _late: Any = attrs.field(init=False, eq=False, repr=False)
 
     @property

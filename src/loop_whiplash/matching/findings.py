@@ -394,6 +394,6 @@ class Case:
             counted = self.clock.counted_at
             rests = None if counted is None else later(counted, self.policy.settle_window)
             if rests is None or self.clock.at < rests:
-                until = f"until {day(rests)}" if rests else "but when it was counted is not known"
-                message = f"A finished receipt rests {span(self.policy.settle_window)}, {until}."
+                how_long = f"until {day(rests)}" if rests else "but when it was counted is not known"
+                message = f"A finished receipt rests {span(self.policy.settle_window)}, {how_long}."
                 yield Draft("SETTLING", self.everything, None, message, "settle_window", until=rests)

@@ -39,7 +39,8 @@ def to_receipt(
     webhooks) is told in `problems` and makes no units.
 
     Example:
-        >>> row = {"id": 9, "status": 300, "return_items": [{"id": 5, "sku": "A", "quantity": 2, "quantity_good": 1, "quantity_damaged": 1}]}
+        >>> line = {"id": 5, "sku": "A", "quantity": 2, "quantity_good": 1, "quantity_damaged": 1}
+        >>> row = {"id": 9, "status": 300, "return_items": [line]}
         >>> [(unit.id, unit.condition) for unit in to_receipt(ConsumerReturn.from_dict(row)).units]
         [('5/1', 'good'), ('5/2', 'damaged')]
     """

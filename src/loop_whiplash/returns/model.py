@@ -126,7 +126,8 @@ class Receipt:
         status: Whiplash's number, e.g. 100 In Transit, 200 Processing, 300 Completed. None when unknown.
         received_at: when counting ended (`completed_at`), else when goods arrived (`arrived_at`), else None.
         lines: the lines with their quantities. return_id: Loop's, from `original_id`, None when it names none.
-        original_id: the raw originator id. problems: what could not be read, one sentence each; a receipt with problems never leads to PROCESS.
+        original_id: the raw originator id. problems: what could not be read, one sentence each; a receipt with problems never
+            leads to PROCESS.
     """
 
     id: int

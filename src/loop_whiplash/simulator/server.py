@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from loop_whiplash.http.flow import Interrupted, NotSent, Reply, Request
@@ -53,7 +54,7 @@ def _handler(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _any
+        do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815 - the names http.server looks for
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""
@@ -81,7 +82,7 @@ class Serving:
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> Serving:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -274,9 +274,9 @@ class WhiplashApi:
         originator = body.get("originator_attributes")
         originator = originator if isinstance(originator, dict) else {}
         original_id = _text(originator.get("original_id"))
-        if original_id is not None and self._whiplash.manners.refuse_duplicates:
-            if any(notice.original_id == original_id for notice in self._whiplash.notices()):
-                raise Trouble(409, "Originator original_id has already been taken")
+        refused = original_id is not None and self._whiplash.manners.refuse_duplicates
+        if refused and any(notice.original_id == original_id for notice in self._whiplash.notices()):
+            raise Trouble(409, "Originator original_id has already been taken")
         return self._whiplash.create(
             lines=lines,
             return_id=self._owner(original_id),

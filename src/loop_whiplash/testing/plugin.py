@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def loop_whiplash_world() -> Iterator[World]:
+def loop_whiplash_world() -> World:
     """A fresh simulated shop on a virtual clock: both vendors, a warehouse, shoppers, a network. Nothing leaves the process."""
     from loop_whiplash.simulator import World
 

@@ -13,6 +13,7 @@ Searches are checked here too: a server that did not understand a condition woul
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -341,10 +342,8 @@ async def items_by_barcode(session: Session, codes: Iterable[str]) -> list[Item]
     codes = list(codes)
     found = await _by(session, "/items", Item, "scancode", codes, lambda item: (item.scancode,))
     rest = [code for code in codes if code not in {item.scancode for item in found}]
-    try:
+    with suppress(ValidationFailed):  # whether items can be searched by ean is not documented
         found += await _by(session, "/items", Item, "ean", rest, lambda item: (item.ean,)) if rest else []
-    except ValidationFailed:
-        pass  # whether items can be searched by ean is not documented
     return sorted({item.id: item for item in found}.values(), key=lambda item: item.id)
 
 

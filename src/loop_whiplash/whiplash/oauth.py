@@ -166,7 +166,10 @@ class OAuth:
         return newer or token
 
     async def _post(self, session: Session, form: Mapping[str, str]) -> Reply:
-        """Ask the token endpoint, which is at the root of the same origin. Repeated like reading: a lost answer leaves nothing better to try."""
+        """Ask the token endpoint, which is at the root of the same origin.
+
+        Repeated like reading: a lost answer leaves nothing better to try.
+        """
         request = Request(
             method="POST", path=TOKEN_PATH, from_root=True, body=urlencode(form).encode(),
             headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
@@ -196,7 +199,8 @@ class OAuth:
             return outcome
         if isinstance(outcome, Reply) and 400 <= outcome.status < 500 and outcome.status not in (408, 429):
             error = AuthenticationFailed(
-                f"Whiplash does not renew the access token ({outcome.status}): the refresh token was used up or revoked, or the application's id or "
+                f"Whiplash does not renew the access token ({outcome.status}): the refresh token was used up or revoked, "
+                "or the application's id or "
                 "secret is wrong; a person must log in again (authorize_url). Nothing was sent",
                 system="whiplash", method="POST", path=TOKEN_PATH, status=outcome.status,
             )  # fmt: skip
@@ -204,7 +208,10 @@ class OAuth:
             raise error
         told = f"answered {outcome.status}" if isinstance(outcome, Reply) else str(outcome)
         raise ConnectionFailed(
-            f"no access token could be had: the token endpoint {told}; the request itself was not sent", system="whiplash", method="POST", path=TOKEN_PATH
+            f"no access token could be had: the token endpoint {told}; the request itself was not sent",
+            system="whiplash",
+            method="POST",
+            path=TOKEN_PATH,
         )  # fmt: skip
 
     def _read(self, session: Session, reply: Reply, old: Token | None) -> Token:
