@@ -148,7 +148,7 @@ async def _send_once(core: Core, session: Session, call: Call[T], began_at: date
 async def _create(step: Step) -> Acted:
     core, journal, rma = step.core, step.journal, step.observation.rma
     assert rma is not None  # plan() creates only for a return it has read
-    looked_at = core.now()
+    looked_at = step.observation.read_from or core.now()  # the look-up by key was part of the observation
     found = await candidates(core, rma)
     if len(found) == 1:
         return await _adopt(step, found[0], "adopted")

@@ -45,6 +45,7 @@ def receipts_of(core: Core, journal: Journal, rows: Iterable[ConsumerReturn]) ->
 
 async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
     """Both sides, now; a side that could not be read is marked so and says why."""
+    read_from = core.now()
     problems: list[str] = []
     receipts: tuple[Receipt, ...] = ()
     rma: Rma | None = None
@@ -62,7 +63,13 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
         loop_read = False
         problems.append(_sentence("Loop", unread))
     return Observation(
-        return_id=return_id, rma=rma, receipts=receipts, loop_read=loop_read, whiplash_read=whiplash_read, problems=tuple(problems)
+        return_id=return_id,
+        rma=rma,
+        receipts=receipts,
+        loop_read=loop_read,
+        whiplash_read=whiplash_read,
+        problems=tuple(problems),
+        read_from=read_from,
     )
 
 

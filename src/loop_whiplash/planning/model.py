@@ -35,6 +35,7 @@ class Observation:
     `rma` is None when Loop, asked by id, knows no such return; then `loop_read` is still True. A side that could not
     be read has its flag False and says why in `problems`: "could not look" never reads as "nothing there".
     `receipts` are all live consumer returns of this return, found by key, by the stored id and by attachment.
+    `read_from` is when reading began: what the look-up by key did not find may have come since.
     """
 
     return_id: int
@@ -43,6 +44,7 @@ class Observation:
     loop_read: bool = True
     whiplash_read: bool = True
     problems: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    read_from: datetime | None = attrs.field(default=None, eq=False)
 
 
 # --------------------------------------------------------------------------------------------------- remembered

@@ -1,0 +1,64 @@
+"""Create at most once: what lies between the look-up and the intent counts too."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from house import House
+
+from loop_whiplash import Integration, LoopClient, Settings, WhiplashClient
+from loop_whiplash.http.flow import Interrupted, Reply, Request
+
+LAST_TYPE = "ConsumerReturn"
+
+
+class Whiplash:
+    """Whiplash as this worker sees it: a create whose reply is lost takes effect late; a look-up by key is followed by a pause."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.inner = house.world.whiplash_transport()
+        self.effect_after: float | None = None
+        self.pause_after_look_up = timedelta(0)
+
+    def send(self, request: Request) -> Reply:
+        clock = self.house.world.clock
+        if request.method == "POST" and request.path == "/consumer_returns" and self.effect_after is not None:
+            clock.after(self.effect_after, lambda: self.house.world.answer("whiplash", request) and None)
+            self.effect_after = None
+            raise Interrupted("timed out", timed_out=True)
+        reply = self.inner.send(request)
+        if self.pause_after_look_up and request.path == "/originators" and request.params["originated_type"] == LAST_TYPE:
+            clock.advance(seconds=self.pause_after_look_up.total_seconds())
+            self.pause_after_look_up = timedelta(0)
+        return reply
+
+
+def test_a_pause_between_look_up_and_intent_does_not_make_the_look_up_younger() -> None:
+    house = House()
+    world, settings = house.world, Settings(start=house.world.clock.now())
+    ends = {"clock": world.clock.now, "sleep": world.clock.sleep}
+    whiplash = Whiplash(house)
+    integration = Integration(
+        LoopClient(world.api_key, transport=world.loop_transport(), **ends),  # type: ignore[arg-type]
+        WhiplashClient(world.token, customer_id=world.customer_id, transport=whiplash, **ends),  # type: ignore[arg-type]
+        ledger=house.ledger,
+        settings=settings,
+        clock=world.clock.now,
+    )
+    ret = world.shopper.submit_return(1, label=False, in_whiplash=False)
+    world.clock.advance(days=4)
+    whiplash.effect_after = (settings.pause + settings.effect).total_seconds()  # as late as D allows
+    first: Any = integration.advance(ret.id)
+    assert (first.action, first.result) == ("CreateRma", "unknown")
+    # The second look begins before the effect, and its worker is paused until after the bound.
+    world.clock.advance(seconds=(settings.pause + settings.effect).total_seconds() / 2)
+    whiplash.pause_after_look_up = settings.lease - timedelta(minutes=1)
+    integration.advance(ret.id)
+    world.clock.advance(hours=1)
+    assert len(world.truth.rmas(ret.id)) == 1
+    for _ in range(5):
+        integration.advance(ret.id)
+        world.clock.advance(hours=1)
+    assert len(world.truth.rmas(ret.id)) == 1
