@@ -166,15 +166,15 @@ def disagreements(world: World, stories: list[Story], lines: list[str]) -> list[
 def main() -> int:
     world, reasons, noticed = World(seed=7), Reasons(), dict[int, str]()
     with tempfile.TemporaryDirectory() as folder, world.serve() as fakes:
-        clock = {"clock": world.clock.now, "sleep": world.clock.sleep}
+        now, sleep = world.clock.now, world.clock.sleep
         integration = Integration(
-            LoopClient(world.api_key, base_url=fakes.loop_url, **clock),
-            WhiplashClient(world.token, customer_id=world.customer_id, base_url=fakes.whiplash_url, **clock),
-            ledger=SQLiteLedger(Path(folder) / "returns.db", clock=world.clock.now),
-            settings=Settings(start=world.clock.now(), recheck=timedelta(days=2)),
+            LoopClient(world.api_key, base_url=fakes.loop_url, clock=now, sleep=sleep),
+            WhiplashClient(world.token, customer_id=world.customer_id, base_url=fakes.whiplash_url, clock=now, sleep=sleep),
+            ledger=SQLiteLedger(Path(folder) / "returns.db", clock=now),
+            settings=Settings(start=now(), recheck=timedelta(days=2)),
             loop_secrets=[world.loop_secret],
             whiplash_secrets=[world.whiplash_secret],
-            clock=world.clock.now,
+            clock=now,
             matcher=reasons,
         )
         with receiver(integration) as urls:
