@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.http.flow import Flow
@@ -15,6 +15,7 @@ from loop_whiplash.matching.decision import Matcher
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.reconciliation import Report
+from loop_whiplash.signatures import Headers
 from loop_whiplash.whiplash.client import AsyncWhiplashClient, WhiplashClient
 
 from . import people
@@ -95,11 +96,11 @@ class Integration(_Front[LoopClient, WhiplashClient]):
     def _run(self, flow: Flow[T]) -> T:
         return self._loop.driver.run(flow)
 
-    def handle_loop(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    def handle_loop(self, body: bytes, headers: Headers) -> WebhookReply:
         """Take in one Loop webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
         return self._run(receive_loop(self._core, body, headers))
 
-    def handle_whiplash(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    def handle_whiplash(self, body: bytes, headers: Headers) -> WebhookReply:
         """Take in one Whiplash webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
         return self._run(receive_whiplash(self._core, body, headers))
 
@@ -164,11 +165,11 @@ class AsyncIntegration(_Front[AsyncLoopClient, AsyncWhiplashClient]):
     async def _run(self, flow: Flow[T]) -> T:
         return await self._loop.driver.run(flow)
 
-    async def handle_loop(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    async def handle_loop(self, body: bytes, headers: Headers) -> WebhookReply:
         """See `Integration.handle_loop`."""
         return await self._run(receive_loop(self._core, body, headers))
 
-    async def handle_whiplash(self, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+    async def handle_whiplash(self, body: bytes, headers: Headers) -> WebhookReply:
         """See `Integration.handle_whiplash`."""
         return await self._run(receive_whiplash(self._core, body, headers))
 

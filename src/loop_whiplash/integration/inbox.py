@@ -8,8 +8,7 @@ five times): 200 stored; 202 genuine but unreadable, kept aside and reported; 40
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 
@@ -17,6 +16,7 @@ from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, LoopWhipla
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Event
 from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
+from loop_whiplash.signatures import Headers
 from loop_whiplash.whiplash.models import ConsumerReturn
 from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, decode_whiplash_event, verify_whiplash
 
@@ -48,7 +48,7 @@ def return_id_of(core: Core, original_id: str | None) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
-async def receive_loop(core: Core, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+async def receive_loop(core: Core, body: bytes, headers: Headers) -> WebhookReply:
     """Take in one Loop webhook."""
 
     def read() -> Event:
@@ -62,7 +62,7 @@ async def receive_loop(core: Core, body: bytes, headers: Mapping[str, Any]) -> W
     return await _receive(core, "loop", body, read)
 
 
-async def receive_whiplash(core: Core, body: bytes, headers: Mapping[str, Any]) -> WebhookReply:
+async def receive_whiplash(core: Core, body: bytes, headers: Headers) -> WebhookReply:
     """Take in one Whiplash webhook."""
 
     def read() -> Event:
