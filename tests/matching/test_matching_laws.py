@@ -349,7 +349,10 @@ def test_findings_are_of_the_table_and_their_keys_are_unique(case: Case, policy:
     assert ranks == sorted(ranks)
     assert len(decision.note()) <= 250
     assert decision.note().startswith(decision.headline[:100].rstrip("…"))
-    assert Decision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
+    again = Decision.from_dict(json.loads(json.dumps(decision.to_dict())))
+    assert again == decision
+    assert again.verdict is decision.verdict  # not the text that equals it
+    assert again.turns_into is decision.turns_into
 
 
 @law()

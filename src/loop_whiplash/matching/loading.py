@@ -18,7 +18,7 @@ import cattrs
 
 from loop_whiplash.errors import ConfigurationError, PolicyError
 
-from .decision import Decision
+from .decision import Decision, Verdict
 from .policy import Policy, Profile
 
 __all__ = [
@@ -100,6 +100,13 @@ def _read_time(value: Any, _: Any) -> datetime:
     return time
 
 
+def _read_verdict(value: Any, _: Any) -> Verdict:
+    try:
+        return Verdict(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a verdict; it may be {', '.join(Verdict)}") from None
+
+
 @cache
 def _converter(*, strict: bool) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=strict)
@@ -108,6 +115,7 @@ def _converter(*, strict: bool) -> cattrs.Converter:
     converter.register_structure_hook(Decimal, _read_amount)
     converter.register_structure_hook(timedelta, _read_length)
     converter.register_structure_hook(datetime, _read_time)
+    converter.register_structure_hook(Verdict, _read_verdict)  # it is text too, and the hook for text would leave it that
     # cattrs takes any iterable for a tuple, and text is one.
     for item in (str, int):
         converter.register_structure_hook_func(partial(operator.eq, tuple[item, ...]), _reader_of_many(converter, item))  # type: ignore[valid-type]
