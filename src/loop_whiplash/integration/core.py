@@ -28,7 +28,8 @@ class Happening:
 
     Attributes:
         kind: ``action``, ``break.opened``, ``break.closed``, ``webhook``, ``sweep``.
-        name: e.g. ``process``, ``CreateRma``, ``SHORT``, ``loop``. result: e.g. ``accepted``, ``refused``, ``unknown``.
+        name: of the action (``CreateRma``, ``Process``), the break's code, ``loop`` or ``whiplash``, ``complete`` or ``incomplete``.
+        result: what came of it, e.g. ``accepted``, ``refused``, ``unknown``, ``shadow``; the status a webhook was answered with.
         return_id: Loop's, or None. at: decision time, UTC. facts: plain values; no bodies, no personal data.
     """
 

@@ -7,7 +7,7 @@ case, the lease is given back, and it is due again later.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,12 +19,12 @@ from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Claim, Event
 from loop_whiplash.planning import fold, learn, plan
 from loop_whiplash.planning.breaks import open_break
-from loop_whiplash.planning.model import Action, Journal, Observation, Plan
+from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
 
 from .act import Acted, LookAgain, act
 from .core import Core, Outcome, log
 from .observe import observe
-from .summary import summary_of
+from .summary import break_from_dict, summary_of
 
 __all__ = ["advance", "run_due", "work"]
 
@@ -86,7 +86,8 @@ async def _work(core: Core, claim: Claim, seen: Seen | None, hint: Event | None)
             seen, observation = None, await observe(core, claim.return_id, journal)
             journal, planned = _plan(core, journal, observation)
         if planned.action is None:
-            return await _record(core, claim, journal, planned, read_to)
+            looked = observation.loop_read and observation.whiplash_read
+            return await _record(core, claim, journal, planned, read_to, looked=looked)
         if not core.live:
             return await _record(core, claim, _shadow(core, journal, planned), planned, read_to)
         try:
@@ -95,9 +96,10 @@ async def _work(core: Core, claim: Claim, seen: Seen | None, hint: Event | None)
             history = await Store(lambda: core.ledger.history(claim.return_id))
             unread, seen, hint = tuple(e for e in history if e.seq > read_to and not e.kind.startswith("step.")), None, None
             continue
+        planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks)
         return await _record(core, claim, acted.journal, planned, read_to, acted)
     planned = Plan(next_check_at=core.now(), reasons=("something kept coming in between plan and action; due again at once",))
-    return await _record(core, claim, journal, planned, read_to, again=True)
+    return await _record(core, claim, journal, planned, read_to, looked=False, again=True)
 
 
 def _fold(core: Core, journal: Journal, events: tuple[Event, ...]) -> Journal:
@@ -117,9 +119,12 @@ def _fold_readable(core: Core, stored: dict[str, Any], events: tuple[Event, ...]
 
 
 def _plan(core: Core, journal: Journal, observation: Observation) -> tuple[Journal, Plan]:
-    at = core.now()
-    journal = learn(journal, observation, at=at, settings=core.settings)
-    return journal, plan(observation, journal, policy=core.policy, settings=core.settings, at=at, matcher=core.matcher)
+    journal = learn(journal, observation, at=core.now(), settings=core.settings)
+    return journal, _plan_only(core, journal, observation)
+
+
+def _plan_only(core: Core, journal: Journal, observation: Observation) -> Plan:
+    return plan(observation, journal, policy=core.policy, settings=core.settings, at=core.now(), matcher=core.matcher)
 
 
 def _shadow(core: Core, journal: Journal, planned: Plan) -> Journal:
@@ -133,34 +138,66 @@ def _shadow(core: Core, journal: Journal, planned: Plan) -> Journal:
 
 
 async def _record(
-    core: Core, claim: Claim, journal: Journal, planned: Plan, read_to: int, acted: Acted | None = None, *, again: bool = False
+    core: Core,
+    claim: Claim,
+    journal: Journal,
+    planned: Plan,
+    read_to: int,
+    acted: Acted | None = None,
+    *,
+    looked: bool = True,
+    again: bool = False,
 ) -> Outcome:
+    """Write it all down and give the lease back. Not `looked`: a side was not seen, so what was wrong before is not over."""
     at = core.now()
     due_at: datetime | None = planned.next_check_at if acted is None else acted.due_at
     if planned.action is not None and acted is None:
         due_at = due_at or at + core.settings.recheck  # shadow: an action stays planned
-    result = acted.result if acted else None
     reasons = (*planned.reasons, *((acted.reason,) if acted and acted.reason else ()))
     name = type(planned.action).__name__ if planned.action else None
+    result = acted.result if acted else "shadow" if name else None
     events = [_step(claim.return_id, at, planned.action, acted)] if planned.action and acted else []
-    await Store(
-        lambda: core.ledger.finish(
-            claim, journal=journal.to_dict(), read_to=read_to, due_at=due_at, summary=summary_of(planned, at), at=at, events=events
-        )
+    breaks = await Store(
+        lambda: _finish(core, claim, journal.to_dict(), planned, read_to=read_to, due_at=due_at, at=at, events=events, looked=looked)
     )
-    _tell(core, claim, planned, name, result)
+    if name is not None:
+        core.tell("action", name, return_id=claim.return_id, result=result or "")
+    _tell_breaks(core, claim.return_id, *breaks)
     status = "again" if again else "acted" if acted else "done" if due_at is None else "waiting"
     return Outcome(
         return_id=claim.return_id,
         status=status,
         action=name,
-        result=result if acted else ("shadow" if name else None),
+        result=result,
         decision=planned.decision,
-        breaks=planned.breaks,
+        breaks=breaks[1],
         reasons=reasons,
         next_check_at=due_at,
         journal=journal,
     )
+
+
+def _finish(
+    core: Core,
+    claim: Claim,
+    journal: Mapping[str, Any],
+    planned: Plan,
+    *,
+    read_to: int,
+    due_at: datetime | None,
+    at: datetime,
+    events: Sequence[Event] = (),
+    looked: bool = True,
+) -> tuple[tuple[Break, ...], tuple[Break, ...]]:
+    """In one go: what was wrong before, the new record, and what is wrong now."""
+    case = core.ledger.case(claim.return_id)
+    before = tuple(break_from_dict(found) for found in case.summary.get("breaks", ())) if case else ()
+    if not looked:
+        known = {found.code for found in planned.breaks} | {"SOURCE_INCOMPLETE"}
+        planned = attrs.evolve(planned, breaks=(*planned.breaks, *(found for found in before if found.code not in known)))
+    summary = summary_of(planned, at)
+    core.ledger.finish(claim, journal=journal, read_to=read_to, due_at=due_at, summary=summary, at=at, events=events)
+    return before, planned.breaks
 
 
 def _step(return_id: int, at: datetime, action: Action, acted: Acted) -> Event:
@@ -168,11 +205,14 @@ def _step(return_id: int, at: datetime, action: Action, acted: Acted) -> Event:
     return Event(kind="step.acted", return_id=return_id, at=at, body=json.dumps(said).encode(), source=acted.result)
 
 
-def _tell(core: Core, claim: Claim, planned: Plan, name: str | None, result: str | None) -> None:
-    if name is not None:
-        core.tell("action", name, return_id=claim.return_id, result=result or "shadow")
-    for found in planned.breaks:
-        core.tell("break", found.code, return_id=claim.return_id, result="heals" if found.heals else "open")
+def _tell_breaks(core: Core, return_id: int, before: tuple[Break, ...], after: tuple[Break, ...]) -> None:
+    was, now = ({found.code: found for found in breaks} for breaks in (before, after))
+    for code, found in now.items():
+        if code not in was:
+            core.tell("break.opened", code, return_id=return_id, result="heals" if found.heals else "open", owner=found.owner)
+    for code, found in was.items():
+        if code not in now:
+            core.tell("break.closed", code, return_id=return_id, result="over", owner=found.owner)
 
 
 async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
@@ -187,21 +227,25 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
         next_step="Read the log of this return; it is tried again every hour.",
     )
     planned = Plan(breaks=(found,), next_check_at=at + AFTER_ERROR, reasons=(found.reason,))
-    summary = summary_of(planned, at)
 
-    def give_back() -> None:
+    def give_back() -> tuple[tuple[Break, ...], tuple[Break, ...]]:
         # The stored journal, not the claimed one: an intent may have been committed since, and must never be unwritten.
         case = core.ledger.case(claim.return_id)
         stored = dict(case.journal) if case else dict(claim.journal)
         stored = _fold_readable(core, stored, claim.unread)
         read_to = max((event.seq for event in claim.unread), default=0)
-        core.ledger.finish(claim, journal=stored, read_to=read_to, due_at=planned.next_check_at, summary=summary, at=at)
+        return _finish(core, claim, stored, planned, read_to=read_to, due_at=planned.next_check_at, at=at, looked=False)
 
     try:
-        await Store(give_back)
+        breaks = await Store(give_back)
     except LeaseLost:
-        return Outcome(return_id=claim.return_id, status="busy")
-    core.tell("break", found.code, return_id=claim.return_id, result="open", error=type(broken).__name__)
+        return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
+    _tell_breaks(core, claim.return_id, *breaks)
     return Outcome(
-        return_id=claim.return_id, status="error", breaks=(found,), reasons=planned.reasons, next_check_at=planned.next_check_at, error=what
+        return_id=claim.return_id,
+        status="error",
+        breaks=breaks[1],
+        reasons=planned.reasons,
+        next_check_at=planned.next_check_at,
+        error=what,
     )
