@@ -15,7 +15,7 @@ from loop_whiplash.errors import DecodeError
 
 from .fields import ISO_LENGTHS, Column
 from .json_text import NotJson, loads
-from .values import Unreadable, read_money, read_number_id
+from .values import BIG, Unreadable, read_money, read_number_id
 
 T = TypeVar("T")
 Builder = Callable[[Any], Any]
@@ -95,7 +95,7 @@ def _money_in_text(value: Any) -> Decimal | None:
 
 def _generate(cls: type[Any]) -> Builder:
     scope: dict[str, Any] = {
-        "cls": cls, "new": object.__new__, "draft": _draft(cls), "Decimal": Decimal, "ZERO": Decimal("0.00"), "UTC": UTC,
+        "cls": cls, "new": object.__new__, "draft": _draft(cls), "Decimal": Decimal, "ZERO": Decimal("0.00"), "BIG": BIG, "UTC": UTC,
         "ISO": ISO_LENGTHS, "isoformat": datetime.fromisoformat, "exact": _money_in_text,
     }  # fmt: skip
     lines = ["get = d.get", "o = new(draft)", "o.raw = d"]

@@ -34,15 +34,17 @@ _NONE_IF_NOTHING = "\n    if not v or v == 'N/A': v = None\n"
 TEXT = Kind(read_text, "if type(v) is str:" + _NONE_IF_NOTHING + "elif v is not None: v = {read}(v)")
 IDENT = Kind(
     read_ident,
-    "if type(v) is str:" + _NONE_IF_NOTHING + "elif type(v) is int: v = str(v)\nelif v is not None: v = {read}(v)",
+    "if type(v) is str:" + _NONE_IF_NOTHING + "elif type(v) is int and -BIG < v < BIG: v = str(v)\nelif v is not None: v = {read}(v)",
 )
-NUMBER = Kind(read_number, "if v is not None and type(v) is not int: v = {read}(v)")
-NUMBER_ID = Kind(read_number_id, "if v is not None and (type(v) is not int or v <= 0): v = {read}(v)")
+NUMBER = Kind(read_number, "if v is not None and (type(v) is not int or not -BIG < v < BIG): v = {read}(v)")
+NUMBER_ID = Kind(read_number_id, "if v is not None and (type(v) is not int or not 0 < v < BIG): v = {read}(v)")
 COUNT = Kind(read_count, "if type(v) is not int or not -1 < v < 2147483648: v = 0 if v is None else {read}(v)", 0)
-# "69.95": two digits behind the point and a bounded length leave nothing for Decimal to misread.
+# "69.95": two digits behind the point, a bounded length and no underscore (Decimal passes over it) leave nothing to misread.
 MONEY = Kind(
     read_money,
-    "if v == '0.00': v = ZERO\nelif type(v) is str and len(v) < 16 and v[-3] == '.': v = Decimal(v)\nelif v is not None: v = {exact}(v)",
+    "if v == '0.00': v = ZERO\n"
+    "elif type(v) is str and len(v) < 16 and v[-3] == '.' and '_' not in v and v.isascii(): v = Decimal(v)\n"
+    "elif v is not None: v = {exact}(v)",
 )
 # Lengths at which every form that `fromisoformat` takes means to `isoparse` the same.
 TIME = Kind(

@@ -12,7 +12,10 @@ from dateutil.parser import isoparse
 MAX_UNITS = 2**31
 """Whole numbers in a quantity lie below this."""
 
-_MONEY = re.compile(r"\s*[+-]?(\d{1,15}(\.\d{0,8})?|\.\d{1,8})\s*", re.ASCII)
+BIG = 10**18
+"""Whole numbers and numeric ids lie below this, and so fit into 64 bits wherever they are stored."""
+
+_MONEY = re.compile(r"[+-]?(\d{1,15}(\.\d{0,8})?|\.\d{1,8})", re.ASCII)
 _WHOLE = re.compile(r"\s*([+-]?\d{1,18})(\.0*)?\s*", re.ASCII)
 
 
@@ -50,7 +53,7 @@ def read_number(value: object) -> int | None:
     if isinstance(value, bool):
         raise Unreadable("not a whole number")
     if isinstance(value, int):
-        if abs(value) < 10**18:
+        if abs(value) < BIG:
             return int(value)
     elif isinstance(value, str):
         if is_nothing(value):
@@ -98,8 +101,8 @@ def read_money(value: object) -> Decimal | None:
     if isinstance(value, str):
         if is_nothing(value):
             return None
-        if _MONEY.fullmatch(value):
-            return Decimal(value.strip())
+        if _MONEY.fullmatch(digits := value.strip()):
+            return Decimal(digits)
     raise Unreadable("not a decimal")
 
 
