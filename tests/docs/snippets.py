@@ -66,7 +66,7 @@ class Page:
         # A real module, so that what a snippet defines can be found by name (dataclasses, pickling).
         self.module = types.ModuleType("page_" + re.sub(r"\W", "_", path.stem))
         self.names = self.module.__dict__
-        self.names.update(world=world, folder=folder)
+        self.names.update(world=world, folder=folder, page=path)
 
     def run(self) -> int:
         """Run all of it; gives how many visible blocks ran."""
