@@ -51,7 +51,7 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
     conditions = right[5]
     if conditions.count("good") + conditions.count(None) != size:
         return False
-    if size > 1 and (len(set(left[0])) != size or len(set(right[6])) != size):
+    if size > 1 and (len({line_id.strip() for line_id in left[0]}) != size or len(set(right[6])) != size):
         return False
     plain_outcome = rules.plain_outcome
     for outcome in left[5]:

@@ -35,14 +35,14 @@ _IF: dict[str, tuple[str, str]] = {
 def plain(text: str, limit: int) -> str:
     """One line of printable text, cut at a word where it can be.
 
-    >>> plain("two words", 8), plain("a\\nb", 8)
-    ('two…', 'a b')
+    >>> plain("one two three", 10), plain("one two three", 8), plain("a\\nb", 8)
+    ('one two…', 'one two…', 'a b')
     """
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if len(text) <= limit:
         return text
     kept = text[: limit - 1]
-    words = kept.rpartition(" ")[0]
+    words = kept if text[limit - 1] == " " else kept.rpartition(" ")[0]
     return (words if len(words) > limit // 2 else kept).rstrip(" ,;:(") + "…"
 
 

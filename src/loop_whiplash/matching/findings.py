@@ -79,6 +79,7 @@ class Case:
     progress: Progress
     policy: Policy
     clock: Clock
+    policy_in_doubt: bool = False
     tolerated_over: list[int] = attrs.field(factory=list)
     row_of: dict[int, int] = attrs.field(init=False)
 
@@ -112,9 +113,9 @@ class Case:
                 units.add(column)
         return tuple([settled.expected[row].line_id for row in lines] + [settled.received[column].id for column in sorted(units)])
 
-    def _of(self, receipt: Receipt) -> tuple[str, ...]:
-        """What a finding about a whole receipt concerns."""
-        ids = {unit.id for unit in receipt.units}
+    def _of(self, *receipts: Receipt) -> tuple[str, ...]:
+        """What a finding about whole receipts concerns."""
+        ids = {unit.id for receipt in receipts for unit in receipt.units}
         return self.concerned((), [column for column, unit in enumerate(self.settled.received) if unit.id in ids] if ids else ())
 
     @property
@@ -138,10 +139,12 @@ class Case:
                     counted = f"{line.quantity_good} good, {line.quantity_damaged} damaged"
                     message = f"Receipt {receipt.id} line {line.id} counts {counted}; correct it in Whiplash."
                     yield Draft("INVALID_RECEIPT", self._of(receipt), which, message)
-        lines = [unit.line_id for unit in self.rma.units]
+        lines = [plain_text(unit.line_id) or "" for unit in self.rma.units]
         for line_id in sorted({line_id for line_id in lines if lines.count(line_id) > 1} if len(set(lines)) < len(lines) else ()):
-            rows = [row for row, unit in enumerate(self.settled.expected) if unit.line_id == line_id]
-            units = self.concerned(rows, ()) or (line_id,)
+            rows = [row for row, ids in enumerate(self.settled.expected_ids) if (ids[0] or "") == line_id]
+            units = self.concerned(rows, ()) or tuple(
+                [unit.line_id for unit in self.settled.left_out if plain_text(unit.line_id) == line_id]
+            )
             yield Draft("DUPLICATE_LINE", units, f"line:{line_id}", f"Line {line_id} stands in the return {lines.count(line_id)} times.")
         ids = [unit.id for unit in self.settled.received]
         for unit_id in sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1} if len(set(ids)) < len(ids) else ()):
@@ -351,6 +354,9 @@ class Case:
         if policy.currency is not None and amounts and plain_text(self.rma.currency) != policy.currency:
             message = f"The return is in {self.rma.currency or 'no known currency'}, {', '.join(amounts)} in {policy.currency}."
             yield Draft("CURRENCY_MISMATCH", self.everything, f"currency:{self.rma.currency}", message, "currency")
+        if self.policy_in_doubt:
+            message = "What this return releases is not known, and a profile goes by it."
+            yield Draft("VALUE_UNKNOWN", self.everything, None, message, "profiles")
         if policy.review_above_value is not None:
             total = total_of(self.rma)
             if total is None:
@@ -361,23 +367,37 @@ class Case:
 
     def _place_and_time(self) -> Iterator[Draft]:
         for receipt in self.receipts:
-            elsewhere = receipt.warehouse_id is not None and receipt.warehouse_id not in self.policy.warehouses
-            if self.policy.warehouses and elsewhere and receipt.units:
-                message = f"Receipt {receipt.id} was counted at warehouse {receipt.warehouse_id}."
+            if self.policy.warehouses and receipt.units and receipt.warehouse_id not in self.policy.warehouses:
+                where = "an unknown warehouse" if receipt.warehouse_id is None else f"warehouse {receipt.warehouse_id}"
+                message = f"Receipt {receipt.id} was counted at {where}."
                 yield Draft("WRONG_DESTINATION", self._of(receipt), f"warehouse:{receipt.warehouse_id}", message, "warehouses")
         for unit in self.settled.left_out:
             message = f"{opening(unit)} stays with the shopper or goes elsewhere; it is not judged."
             yield Draft("LEFT_OUT", (unit.line_id,), label(unit), message, blocking=False)
-        created = utc(self.rma.created_at)
-        arrivals = [utc(receipt.arrived_at or receipt.received_at) for receipt in self.receipts if receipt.units]
-        arrived = min((time for time in arrivals if time is not None), default=None)
-        if created is None or arrived is None:
+        yield from self._late()
+
+    def _late(self) -> Iterator[Draft]:
+        """Each parcel by itself: one in time does not make up for another that was not."""
+        flag, warn = self.policy.days_late_flag, self.policy.days_late_warn
+        counted = [receipt for receipt in self.receipts if receipt.units]
+        if (flag is None and warn is None) or not counted:
             return
-        for setting, blocking in (("days_late_flag", True), ("days_late_warn", False)):
-            limit = getattr(self.policy, setting)
-            if limit is not None and arrived > later(created, timedelta(days=limit)):
-                message = f"It arrived {(arrived - created).days} days after the return was made; {setting} is {limit}."
-                yield Draft("LATE", self.everything, None, message, setting, blocking)
+        created = utc(self.rma.created_at)
+        arrivals = {receipt.id: utc(receipt.arrived_at or receipt.received_at) for receipt in counted}
+        unknown = [receipt for receipt in counted if created is None or arrivals[receipt.id] is None]
+        if unknown and flag is not None:
+            message = f"When {'the return was made' if created is None else 'goods arrived'} is not known."
+            yield Draft("ARRIVAL_UNKNOWN", self._of(*unknown), None, message, "days_late_flag")
+        for setting, limit in (("days_late_flag", flag), ("days_late_warn", warn)):
+            if created is None or limit is None:
+                continue
+            ends = later(created, timedelta(days=limit))
+            late = [(time, receipt) for receipt in counted if (time := arrivals[receipt.id]) is not None and time > ends]
+            if late:
+                days = (max(time for time, _ in late) - created).days
+                message = f"Goods arrived {days} days after the return was made; {setting} is {limit}."
+                units = self._of(*[receipt for _, receipt in late])
+                yield Draft("LATE", units, None, message, setting, blocking=setting == "days_late_flag")
                 return
 
     # ------------------------------------------------------------------------------------------------- final or not

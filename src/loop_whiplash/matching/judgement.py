@@ -35,9 +35,17 @@ class Judgement:
     turns_into: Verdict | None = None
 
 
-def judge(rma: Rma, receipts: Sequence[Receipt], settlement: Settlement, progress: Progress, policy: Policy, at: datetime) -> Judgement:
-    """`receipts`: one version of each; `at`: aware, UTC."""
-    case = Case(rma, receipts, settlement, progress, policy, Clock(at, progress, rma, policy))
+def judge(
+    rma: Rma,
+    receipts: Sequence[Receipt],
+    settlement: Settlement,
+    progress: Progress,
+    policy: Policy,
+    at: datetime,
+    in_doubt: bool = False,
+) -> Judgement:
+    """`receipts`: one version of each; `at`: aware, UTC; `in_doubt`: the choice of the policy hung on a total that is not known."""
+    case = Case(rma, receipts, settlement, progress, policy, Clock(at, progress, rma, policy), in_doubt)
     drafts = list(case.drafts())
     set_deadlines(case, drafts)
     blocking = [draft for draft in drafts if draft.blocking]

@@ -43,21 +43,28 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
         raise ConfigurationError(f"match() takes a sequence of Receipt second; it got a {type(receipts).__name__}")
     if not isinstance(policy, Policy):
         raise ConfigurationError(f"match(policy=…) must be a Policy; it is a {type(policy).__name__}")
+    in_doubt = False
     if policy.profiles:
-        policy = policy.choose(rma)
-    if len(receipts) == 1 and type(receipts) in (list, tuple) and type(receipts[0]) is Receipt and is_clean(rma, receipts[0], policy):
+        policy, in_doubt = policy.choose(rma), policy.choice_in_doubt(rma)
+    if (
+        not in_doubt
+        and len(receipts) == 1
+        and type(receipts) in (list, tuple)
+        and type(receipts[0]) is Receipt
+        and is_clean(rma, receipts[0], policy)
+    ):
         return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
-    return _judged(rma, newest(receipts), policy, at.astimezone(UTC))
+    return _judged(rma, newest(receipts), policy, at.astimezone(UTC), in_doubt)
 
 
-def _judged(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, at: datetime) -> Decision:
+def _judged(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, at: datetime, in_doubt: bool) -> Decision:
     if rma.state in ENDED or rma.was_processed:
         why = "it was processed" if rma.was_processed else f"it is {rma.state}"
         draft = Draft("STATE_NOT_ACTIONABLE", (), f"state:{rma.state}", f"Nothing is to be done in Loop: {why}.", blocking=False)
         judgement, settlement = Judgement(Verdict.NO_ACTION, finish([draft], at)), None
     else:
         settlement = settle(rma, receipts, policy)
-        judgement = judge(rma, receipts, settlement, progress_of(receipts, policy), policy, at)
+        judgement = judge(rma, receipts, settlement, progress_of(receipts, policy), policy, at, in_doubt)
     facts = (rma, receipts, policy, settlement)
     return decide(judgement.verdict, judgement.findings, judgement.deadline, judgement.turns_into, _late, facts)
 

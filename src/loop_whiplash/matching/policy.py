@@ -125,7 +125,7 @@ class Profile:
 
     Attributes:
         name: shown in explanations. policy: used instead of the one that holds the profile; it has no profiles itself.
-        value_above, value_below: strictly, on the return's total; a return of unknown total is not met.
+        value_above, value_below: strictly, on the return's total; a return of unknown total is not met, and `match` flags it.
         outcomes, currencies, destinations, methods: the return's is one of these. reasons, skus: some unit's is.
     """
 
@@ -150,14 +150,22 @@ class Profile:
 
     def is_for(self, rma: Rma) -> bool:
         """Whether every condition that is set holds for this return."""
-        if self.value_above is not None or self.value_below is not None:
-            total = total_of(rma)
-            if total is None:
-                return False
-            if self.value_above is not None and not total > self.value_above:
-                return False
-            if self.value_below is not None and not total < self.value_below:
-                return False
+        total = total_of(rma)
+        if total is None:
+            return not self.by_value and self._met(rma)
+        above = self.value_above is None or total > self.value_above
+        below = self.value_below is None or total < self.value_below
+        return above and below and self._met(rma)
+
+    def is_in_doubt(self, rma: Rma) -> bool:
+        """Whether only the return's total, which is not known, could tell if the profile is for it."""
+        return self.by_value and total_of(rma) is None and self._met(rma)
+
+    @property
+    def by_value(self) -> bool:
+        return self.value_above is not None or self.value_below is not None
+
+    def _met(self, rma: Rma) -> bool:
         return (
             _met(self.outcomes, (rma.outcome,))
             and _met(self.currencies, (rma.currency,))
@@ -200,7 +208,7 @@ class Policy:
         min_condition: the worst condition that is paid for, ``"good"`` or ``"damaged"``; min_condition_by_outcome: per Loop outcome.
         require_grading: units that were not graded wait for `grading_grace`, then flag.
         review_above_value: a return of a higher total always goes to a person.
-        days_late_warn, days_late_flag: days from the return's creation to its arrival, after which it is noted, or flagged.
+        days_late_warn, days_late_flag: days from the return's creation to a parcel's arrival, after which it is noted, or flagged.
         settle_window: how long a finished receipt rests before it is acted on, as it may be reopened.
         short_grace_single, short_grace_multi: how long a short return may wait for the rest: one parcel known, or more.
         unfinished_grace: how long a box may stay half counted. grading_grace, unknown_grace: for a grade, for a state not known yet.
@@ -209,7 +217,7 @@ class Policy:
         sku_case: ``"exact"``, or ``"ignore"``: ``shoe-42`` is ``SHOE-42``.
         bundles: SKU → component SKU → how many: a full set counts as the bundle, a part of one never does.
         destinations: Loop `destination_id`s that are ours; lines for another are left out. Empty: all.
-        warehouses: Whiplash warehouses where goods may arrive. Empty: any.
+        warehouses: Whiplash warehouses where goods may arrive; an unknown one is none of them. Empty: any.
         keep_item_outcomes: lines of these outcomes stay with the shopper and are left out.
         known_outcomes: outcomes to know besides Loop's documented ones; an unknown one never leads to PROCESS.
         profiles: the first one that is for a return replaces this policy: see `choose`.
@@ -266,6 +274,15 @@ class Policy:
             if profile.is_for(rma):
                 return profile.policy
         return self
+
+    def choice_in_doubt(self, rma: Rma) -> bool:
+        """Whether a profile before the chosen one goes by the return's total, which is not known. `match` flags such a return."""
+        for profile in self.profiles:
+            if profile.is_in_doubt(rma):
+                return True
+            if profile.is_for(rma):
+                return False
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads: every setting, amounts and lengths of time as text."""
@@ -336,14 +353,14 @@ class Compiled:
 
 
 class PlainOutcomes(dict[str | None, bool]):
-    """Outcome → whether every word of it is known and none keeps the goods with the shopper."""
+    """Outcome → whether every word of it is known and none keeps the goods with the shopper; False for one that says nothing itself."""
 
     def __init__(self, known: frozenset[str]) -> None:
         super().__init__({None: True})
         self.known = known
 
     def __missing__(self, outcome: str | None) -> bool:
-        answer = all(word in self.known for word in (plain_text(outcome) or "default").split("+"))
+        answer = plain_text(outcome) not in (None, "default") and all(word in self.known for word in str(plain_text(outcome)).split("+"))
         if len(self) < 1_000:
             self[outcome] = answer
         return answer

@@ -92,9 +92,12 @@ def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
     rows = [row for row in range(len(expected)) if row not in result.by and row not in blocked_rows]
     columns = [column for column in range(len(received)) if column not in used and column not in blocked]
     if rows and columns:
-        rows, columns = _full_sets(result, rows, columns, policy)
-        rows, columns = _substitutes(result, rows, columns, policy)
-        rows, columns = _explain(result, rows, columns)
+        # A unit that names a line settles that line or none.
+        naming = [column for column in columns if received_ids[column][0] is not None]
+        free = [column for column in columns if received_ids[column][0] is None]
+        rows, free = _full_sets(result, rows, free, policy)
+        rows, free = _substitutes(result, rows, free, policy)
+        rows, columns = _explain(result, rows, sorted([*naming, *free]))
     result.short, result.leftover = rows, columns
     return result
 
