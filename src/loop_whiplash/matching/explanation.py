@@ -93,7 +93,9 @@ def what_is_wrong(decision: Decision) -> str:
         said = CODES[code].said if code in CODES else code.replace("_", " ").capitalize()
         if code == "NOTHING_COUNTED":
             parts.append(f"{said}: {len(findings[0].units)} unit{'' if len(findings[0].units) == 1 else 's'} expected")
-        elif all(finding.identifier is None for finding in findings) and code != "UNKNOWN_ITEM":
+        elif code == "UNKNOWN_ITEM":
+            parts.append(f"{said}: {len(findings)} unit{'' if len(findings) == 1 else 's'}")
+        elif all(finding.identifier is None for finding in findings):
             parts.append(said)
         else:
             parts.append(

@@ -114,9 +114,11 @@ class Case:
         return tuple([settled.expected[row].line_id for row in lines] + [settled.received[column].id for column in sorted(units)])
 
     def _of(self, *receipts: Receipt) -> tuple[str, ...]:
-        """What a finding about whole receipts concerns."""
+        """What a finding about whole receipts concerns; of an empty one, everything."""
         ids = {unit.id for receipt in receipts for unit in receipt.units}
-        return self.concerned((), [column for column, unit in enumerate(self.settled.received) if unit.id in ids] if ids else ())
+        return (
+            self.concerned((), [column for column, unit in enumerate(self.settled.received) if unit.id in ids]) if ids else self.everything
+        )
 
     @property
     def grace(self) -> str:
@@ -202,7 +204,10 @@ class Case:
             self.tolerated_over = over
         for column in over:
             unit = settled.received[column]
-            setting = "over_units" if self.policy.over_units is not None else "over_value"
+            most, value = self.policy.over_units, self.policy.over_value
+            setting = (
+                "over_value" if value is not None and (most is None or (len(over) <= most and not self.tolerated_over)) else "over_units"
+            )
             if self.tolerated_over:
                 message = f"{opening(unit)} is one more than expected, which {setting} allows."
             else:
@@ -352,8 +357,9 @@ class Case:
         policy = self.policy
         amounts = [name for name in ("under_value", "over_value", "review_above_value") if getattr(policy, name) is not None]
         if policy.currency is not None and amounts and plain_text(self.rma.currency) != policy.currency:
-            message = f"The return is in {self.rma.currency or 'no known currency'}, {', '.join(amounts)} in {policy.currency}."
-            yield Draft("CURRENCY_MISMATCH", self.everything, f"currency:{self.rma.currency}", message, "currency")
+            theirs = plain_text(self.rma.currency)
+            message = f"The return is in {theirs or 'no known currency'}, {', '.join(amounts)} in {policy.currency}."
+            yield Draft("CURRENCY_MISMATCH", self.everything, f"currency:{theirs or 'unknown'}", message, "currency")
         if self.policy_in_doubt:
             message = "What this return releases is not known, and a profile goes by it."
             yield Draft("VALUE_UNKNOWN", self.everything, None, message, "profiles")
@@ -368,9 +374,10 @@ class Case:
     def _place_and_time(self) -> Iterator[Draft]:
         for receipt in self.receipts:
             if self.policy.warehouses and receipt.units and receipt.warehouse_id not in self.policy.warehouses:
-                where = "an unknown warehouse" if receipt.warehouse_id is None else f"warehouse {receipt.warehouse_id}"
+                which = "unknown" if receipt.warehouse_id is None else str(receipt.warehouse_id)
+                where = f"warehouse {which}" if receipt.warehouse_id is not None else "a warehouse that is not known"
                 message = f"Receipt {receipt.id} was counted at {where}."
-                yield Draft("WRONG_DESTINATION", self._of(receipt), f"warehouse:{receipt.warehouse_id}", message, "warehouses")
+                yield Draft("WRONG_DESTINATION", self._of(receipt), f"warehouse:{which}", message, "warehouses")
         for unit in self.settled.left_out:
             message = f"{opening(unit)} stays with the shopper or goes elsewhere; it is not judged."
             yield Draft("LEFT_OUT", (unit.line_id,), label(unit), message, blocking=False)

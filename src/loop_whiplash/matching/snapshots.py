@@ -122,12 +122,23 @@ class Clock:
         known = [time for time in times if time is not None]
         return max(known) if known and len(known) == len(times) else None
 
+    def _ends(self, until: datetime | None, receipts: Iterable[Receipt]) -> datetime | None:
+        """`until`, or later where one of their times, still too far ahead, will be evidence by then: a deadline once given stays."""
+        ahead = [time for receipt in receipts if self.evidence(receipt) is None and (time := utc(receipt.received_at)) is not None]
+        for time in sorted(ahead):
+            if until is not None and time - _BELIEVED_AHEAD <= until:
+                until = later(time, self.policy.unfinished_grace)
+        return until
+
     def counted_until(self, receipt: Receipt) -> datetime | None:
         """Until when an open box may stay half counted."""
         start = self.evidence(receipt)
-        if start is None and not receipt.units:
-            start = self.counted_at  # an empty box without a time: as if it came with the others
-        return None if start is None else later(start, self.policy.unfinished_grace)
+        if start is not None:
+            return later(start, self.policy.unfinished_grace)
+        if receipt.units or self.counted_at is None:
+            return None
+        # An empty box without a time: as if it came with the others.
+        return self._ends(later(self.counted_at, self.policy.unfinished_grace), [receipt])
 
     @property
     def arrives_until(self) -> datetime | None:
@@ -135,11 +146,11 @@ class Clock:
         arrived = [self.evidence(receipt) for receipt in self.progress.open]
         times = [time for time in arrived if time is not None]
         if times:
-            return later(max(times), self.policy.unfinished_grace)
+            return self._ends(later(max(times), self.policy.unfinished_grace), self.progress.open)
         created = utc(self.rma.created_at)
         if created is None or created > later(self.at, _BELIEVED_AHEAD):
             return None
-        return later(created, self.policy.arrival_grace)
+        return self._ends(later(created, self.policy.arrival_grace), self.progress.open)
 
     @property
     def several(self) -> bool:
