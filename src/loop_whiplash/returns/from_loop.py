@@ -114,8 +114,9 @@ def _current_label(return_: Return) -> Label | None:
 def _total(return_: Return, units: tuple[ExpectedUnit, ...]) -> Decimal | None:
     if return_.return_total is not None:
         return return_.return_total
+    # A sum without the lines whose worth is not known would pass below a limit that the whole does not.
     values = [unit.value for unit in units if unit.value is not None]
-    return sum(values, Decimal(0)) if values else None
+    return sum(values, Decimal(0)) if values and len(values) == len(units) else None
 
 
 def _method(return_: Return) -> str | None:
