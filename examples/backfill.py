@@ -2,8 +2,9 @@
 
 python backfill.py 2026-01-01 history/
 
-Reads every return and consumer return since that day, keeps them as ``returns.jsonl`` and ``consumer_returns.jsonl`` (input of
-``replay_dask.py``), and prints what `reconcile` finds in them. It changes nothing in either system.
+Reads every return and consumer return since that day (UTC), keeps them as ``returns.jsonl`` and ``consumer_returns.jsonl`` (input of
+``replay_dask.py``), and prints what `reconcile` finds in them. It changes nothing in either system, and needs no ledger.
+Exit status: 0 both systems were read whole, 2 they were not.
 """
 
 from __future__ import annotations
@@ -12,74 +13,88 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TypeVar
 
-from loop_whiplash import ConsumerReturn, ListIncomplete, LoopClient, Return, WhiplashClient, reconcile
+from loop_whiplash import ConsumerReturn, ListIncomplete, LoopClient, NotFound, Return, WhiplashClient, reconcile
 
+NEEDED = ("LOOP_API_KEY", "WHIPLASH_TOKEN", "WHIPLASH_CUSTOMER")
+MONTH = timedelta(days=30)
 
-class Row(Protocol):
-    @property
-    def raw(self) -> Any: ...
-
-
-def shown(rows: Iterable[Row], title: str, share: Callable[[Any], float], at_most: float = 0.1) -> Iterator[Row]:
-    """The rows, with a progress bar on the error stream that is drawn ten times a second at most."""
-    count, drawn = 0, 0.0
-    for count, row in enumerate(rows, 1):
-        yield row
-        if time.monotonic() - drawn > at_most:
-            drawn, done = time.monotonic(), share(row)
-            print(f"\r{title:<18}{'#' * round(30 * done):<30} {done:4.0%} {count:>8} rows", end="", file=sys.stderr)
-    print(f"\r{title:<18}{'#' * 30} 100% {count:>8} rows", file=sys.stderr)
+Row = TypeVar("Row", Return, ConsumerReturn)
 
 
-def keep(rows: Iterable[Row], path: Path) -> None:
-    """One JSON object a line, as the vendor sent it. It holds personal data: keep the folder as you would keep an export."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        for row in rows:
+def received(whiplash: WhiplashClient, since: datetime, named: set[str]) -> Iterator[tuple[float, ConsumerReturn]]:
+    """(how far it has come, consumer return). `named` is filled with the Loop returns that they name."""
+    search = {"created_at_gteq": since.isoformat()}
+    total = max(1, whiplash.consumer_returns.count(search=search))
+    for number, row in enumerate(whiplash.consumer_returns.list(search=search), 1):
+        if row.originator and row.originator.original_id:
+            named.add(row.originator.original_id)
+        yield number / total, row
+
+
+def submitted(loop: LoopClient, since: datetime, until: datetime, named: set[str]) -> Iterator[tuple[float, Return]]:
+    """(how far it has come, return), month by month; then older ones that are named: without them their goods look like orphans."""
+    incomplete: ListIncomplete | None = None
+    seen: set[str] = set()
+    start = since
+    while start < until:
+        try:
+            for row in loop.returns.list(start, min(start + MONTH, until), by="created_at"):
+                if str(row.id) not in seen:
+                    seen.add(str(row.id))
+                    yield (start - since) / (until - since), row
+        except ListIncomplete as failed:  # the other months are read all the same
+            incomplete = failed
+        start += MONTH
+    for original_id in sorted(named - seen):
+        try:
+            if original_id.isdigit():
+                yield 1.0, loop.returns.get(int(original_id))
+        except NotFound:
+            continue
+    if incomplete:
+        raise incomplete
+
+
+def kept(rows: Iterable[tuple[float, Row]], title: str, path: Path) -> Iterator[Row]:
+    """The rows; each is written to a file as the vendor sent it, and a progress bar is drawn on a terminal.
+
+    The file holds personal data: only you may read it. Keep the folder as you would keep an export.
+    """
+    count, drawn, terminal = 0, 0.0, sys.stderr.isatty()
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        for count, (share, row) in enumerate(rows, 1):
             file.write(json.dumps(row.raw, default=str) + "\n")
-
-
-def load(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)
+            if terminal and time.monotonic() - drawn > 0.1:
+                drawn = time.monotonic()
+                print(f"\r{title:<10}{'#' * round(30 * share):<30} {share:4.0%} {count:>9,} rows", end="", file=sys.stderr, flush=True)
+            yield row
+    start = "\r" if terminal else ""
+    print(f"{start}{title:<10}{'#' * 30} 100% {count:>9,} rows", file=sys.stderr)
 
 
 def main(since: datetime, folder: Path) -> int:
-    env, until = os.environ, datetime.now(UTC)
-    days = max((until - since).total_seconds(), 1.0)
-
-    def passed(row: Return) -> float:
-        return min(1.0, max(0.0, (row.created_at - since).total_seconds() / days)) if row.created_at else 0.0
-
-    complete = True
+    env, whiplash_url = os.environ, os.environ.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2")
+    if missing := [name for name in NEEDED if not env.get(name)]:
+        sys.exit(f"set {', '.join(missing)} in the environment")
+    folder.mkdir(parents=True, exist_ok=True)
+    until, named = datetime.now(UTC), set[str]()
     with (
-        LoopClient(env["LOOP_API_KEY"], base_url=env["LOOP_URL"]) as loop,
-        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=env["WHIPLASH_URL"]) as whiplash,
+        LoopClient(env["LOOP_API_KEY"], base_url=env.get("LOOP_URL", "https://api.loopreturns.com/api/v1")) as loop,
+        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=whiplash_url) as whiplash,
     ):
-        search = {"created_at_gteq": since.isoformat()}
-        total = max(whiplash.consumer_returns.count(search), 1)
-        counted = iter(range(1, total + 1))
-        for rows, title, share, name in (
-            (loop.returns.list(since, until, by="created_at"), "Loop", passed, "returns"),
-            (whiplash.consumer_returns.list(search), "Whiplash", lambda _: next(counted, total) / total, "consumer_returns"),
-        ):
-            try:
-                keep(shown(rows, title, share), folder / f"{name}.jsonl")
-            except ListIncomplete as incomplete:
-                complete = False
-                print(f"\n{title}: {incomplete}", file=sys.stderr)
-    report = reconcile(
-        (Return.from_dict(row) for row in load(folder / "returns.jsonl")),
-        (ConsumerReturn.from_dict(row) for row in load(folder / "consumer_returns.jsonl")),
-        at=until,
-    )
+        # `reconcile` goes through the consumer returns first. Whatever a list raises, it reports as SOURCE_INCOMPLETE.
+        report = reconcile(
+            kept(submitted(loop, since, until, named), "Loop", folder / "returns.jsonl"),
+            kept(received(whiplash, since, named), "Whiplash", folder / "consumer_returns.jsonl"),
+            at=until,
+        )
     print(report.to_text())
-    return 0 if complete else 2
+    return 0 if report.complete else 2
 
 
 if __name__ == "__main__":

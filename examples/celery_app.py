@@ -10,7 +10,6 @@ The queue carries return ids and nothing else. It may lose them, repeat them and
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from functools import cache
 
 from celery import Celery
@@ -18,16 +17,24 @@ from celery.schedules import crontab
 
 from loop_whiplash import Integration, LoopClient, PostgresLedger, Settings, WhiplashClient
 
-app = Celery("returns", broker=os.environ["REDIS_URL"])
+NEEDED = ("LOOP_API_KEY", "LOOP_SECRETS", "WHIPLASH_TOKEN", "WHIPLASH_CUSTOMER", "WHIPLASH_SECRETS", "DATABASE_URL", "REDIS_URL", "GO_LIVE")
+
+env = os.environ
+if missing := [name for name in NEEDED if not env.get(name)]:
+    raise RuntimeError(f"set {', '.join(missing)} in the environment")
+
+app = Celery("returns", broker=env["REDIS_URL"])
 app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,  # a worker that is killed gives its task back
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 6 * 3600},  # seconds; longer than any sweep, or Redis hands it out twice
     beat_schedule={
-        "due": {"task": "celery_app.due", "schedule": float(os.environ.get("DUE_EVERY", "10")), "options": {"expires": 60}},
-        "sweep": {"task": "celery_app.sweep", "schedule": crontab(hour=5, minute=15)},
+        # Both find in the ledger what is to be done, so one that is lost or late does no harm.
+        "due": {"task": "celery_app.due", "schedule": 10.0, "options": {"expires": 60}},
+        "sweep": {"task": "celery_app.sweep", "schedule": crontab(hour="5", minute="15")},
     },
 )
 
@@ -35,13 +42,13 @@ app.conf.update(
 @cache
 def returns() -> Integration:
     """Made on first use, so that each worker process has its own connections."""
-    env = os.environ
+    whiplash_url = env.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2")
     return Integration(
-        LoopClient(env["LOOP_API_KEY"], base_url=env["LOOP_URL"]),
-        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=env["WHIPLASH_URL"]),
+        LoopClient(env["LOOP_API_KEY"], base_url=env.get("LOOP_URL", "https://api.loopreturns.com/api/v1")),
+        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=whiplash_url),
         ledger=PostgresLedger(env["DATABASE_URL"]),
-        settings=Settings(start=datetime.fromisoformat(env["GO_LIVE"])),
-        loop_secrets=env["LOOP_SECRETS"].split(","),
+        settings=Settings.from_dict({"start": env["GO_LIVE"]}),
+        loop_secrets=env["LOOP_SECRETS"].split(","),  # lists, so that one can be rotated: new,old
         whiplash_secrets=env["WHIPLASH_SECRETS"].split(","),
     )
 

@@ -1,7 +1,10 @@
 """Several shops in one service: each has its own clients, secrets, settings and policy; all share one ledger file.
 
-RETURNS_SHOPS=shops.toml gunicorn --bind 127.0.0.1:8000 several_shops:application
-RETURNS_SHOPS=shops.toml python several_shops.py          works on what is due in every shop
+RETURNS_SHOPS=shops.toml gunicorn --bind 127.0.0.1:8000 "several_shops:create_app()"      webhooks at /boots-eu/loop and so on
+RETURNS_SHOPS=shops.toml python several_shops.py work                                     works on what is due in every shop
+RETURNS_SHOPS=shops.toml python several_shops.py sweep                                    the daily backup, for cron
+
+shops.toml holds secrets; keep it as you keep those:
 
     [shops.boots-eu]
     loop_api_key = "…"
@@ -32,14 +35,17 @@ from flask import Flask, Response, abort, request
 
 from loop_whiplash import Integration, LoopClient, LoopWhiplashError, Policy, Settings, SQLiteLedger, WhiplashClient
 
+NEEDED = ("loop_api_key", "loop_secrets", "whiplash_token", "whiplash_customer", "whiplash_secrets", "ledger", "settings")
+
 
 def shop(name: str, table: dict[str, Any]) -> Integration:
     """Rows of the ledger carry the shop's name, so two shops never see each other's returns."""
-    loop_url = {"base_url": table["loop_url"]} if "loop_url" in table else {}
-    whiplash_url = {"base_url": table["whiplash_url"]} if "whiplash_url" in table else {}
+    if missing := [key for key in NEEDED if not table.get(key)]:
+        raise RuntimeError(f"[shops.{name}] lacks {', '.join(missing)}")
+    whiplash_url = table.get("whiplash_url", "https://www.getwhiplash.com/api/v2")
     return Integration(
-        LoopClient(table["loop_api_key"], **loop_url),
-        WhiplashClient(table["whiplash_token"], customer_id=table["whiplash_customer"], **whiplash_url),
+        LoopClient(table["loop_api_key"], base_url=table.get("loop_url", "https://api.loopreturns.com/api/v1")),
+        WhiplashClient(table["whiplash_token"], customer_id=table["whiplash_customer"], base_url=whiplash_url),
         ledger=SQLiteLedger(table["ledger"], shop=name),
         settings=Settings.from_dict(table["settings"]),
         policy=Policy.from_dict(table.get("policy", {})),
@@ -49,26 +55,29 @@ def shop(name: str, table: dict[str, Any]) -> Integration:
 
 
 def shops() -> dict[str, Integration]:
-    tables = tomllib.loads(Path(os.environ["RETURNS_SHOPS"]).read_text(encoding="utf-8"))["shops"]
+    if not (path := os.environ.get("RETURNS_SHOPS")):
+        raise RuntimeError("set RETURNS_SHOPS to the path of shops.toml")
+    tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))["shops"]
     return {name: shop(name, table) for name, table in tables.items()}
 
 
 def create_app() -> Flask:
     app, known = Flask(__name__), shops()
+    app.config["MAX_CONTENT_LENGTH"] = 5_000_000  # bytes; before the signature is checked, anybody may send anything
 
-    @app.post("/<name>/<system>")
+    @app.post("/<name>/<any(loop, whiplash):system>")
     def webhook(name: str, system: str) -> Response:
-        if name not in known or system not in ("loop", "whiplash"):
+        if name not in known:
             abort(404)
         handle = known[name].handle_loop if system == "loop" else known[name].handle_whiplash
-        reply = handle(request.get_data(), request.headers)
+        reply = handle(request.get_data(), request.headers)  # the raw bytes: the signature is of them
         return Response(reply.body, reply.status)
 
     return app
 
 
 def work(known: dict[str, Integration]) -> None:
-    """One round over all shops; what goes wrong in one shop stops no other."""
+    """One round over all shops; what goes wrong in one stops no other."""
     for name, returns in known.items():
         try:
             returns.run_due(limit=100)
@@ -76,10 +85,29 @@ def work(known: dict[str, Integration]) -> None:
             print(f"{name}: {failed}", file=sys.stderr)
 
 
+def sweep(known: dict[str, Integration]) -> int:
+    """One report a shop; the worst of their exit codes."""
+    worst = 0
+    for name, returns in known.items():
+        try:
+            report = returns.sweep()
+        except LoopWhiplashError as failed:
+            print(f"{name}: the sweep broke off: {failed}", file=sys.stderr)
+            worst = 2
+            continue
+        print(f"== {name}\n{report.to_text()}")
+        worst = max(worst, report.exit_code())
+    return worst
+
+
 if __name__ == "__main__":
-    all_shops = shops()
-    while True:
-        work(all_shops)
-        time.sleep(2)
-else:
-    application = create_app() if "RETURNS_SHOPS" in os.environ else None
+    match sys.argv[1:]:
+        case ["sweep"]:
+            sys.exit(sweep(shops()))
+        case ["work"]:
+            all_shops = shops()
+            while True:
+                work(all_shops)
+                time.sleep(1)
+        case _:
+            sys.exit(__doc__)

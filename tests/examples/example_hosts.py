@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,8 +53,9 @@ def world_now(seed: int = 3) -> World:
 
 def environment(world: World, fakes: Any, folder: Path, **more: str) -> dict[str, str]:
     """What the examples read. Coverage and the import path of the tests go along; nothing else of ours does."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "PYTHON", "HOME", "COV", "LANG", "TMP"))}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "PYTHON", "COV", "LANG", "TMP"))}
     return kept | {
+        "HOME": str(folder),
         "LOOP_API_KEY": world.api_key,
         "LOOP_URL": fakes.loop_url,
         "LOOP_SECRETS": f"{world.loop_secret},an-older-secret",
@@ -66,6 +67,31 @@ def environment(world: World, fakes: Any, folder: Path, **more: str) -> dict[str
         "GO_LIVE": (world.clock.now() - timedelta(days=1)).isoformat(),
         **more,
     }
+
+
+def shops_toml(folder: Path, worlds: Mapping[str, World], fakes: Mapping[str, Any]) -> Path:
+    """The configuration of `several_shops.py`: one shop a world."""
+    path = folder / "shops.toml"
+    path.write_text(
+        "".join(
+            f"""
+[shops.{name}]
+loop_api_key = "{world.api_key}"
+loop_url = "{fakes[name].loop_url}"
+loop_secrets = ["{world.loop_secret}"]
+whiplash_token = "{world.token}"
+whiplash_url = "{fakes[name].whiplash_url}"
+whiplash_customer = {world.customer_id}
+whiplash_secrets = ["{world.whiplash_secret}"]
+ledger = "{folder}/returns.db"
+[shops.{name}.settings]
+start = "2020-01-01T00:00:00+00:00"
+"""
+            for name, world in worlds.items()
+        ),
+        encoding="utf-8",
+    )
+    return path
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from example_hosts import EXAMPLES, agree, deliver, environment, free_port, running, tell_two_returns, tick, until, world_now
+from example_hosts import EXAMPLES, agree, deliver, environment, free_port, running, shops_toml, tell_two_returns, tick, until, world_now
 
 from loop_whiplash import sign_loop
 
@@ -77,30 +77,11 @@ def test_several_shops_under_gunicorn_keep_to_themselves(tmp_path: Path) -> None
     worlds, port = {"eu": world_now(1), "us": world_now(2)}, free_port()
     worlds["us"].loop.manners.webhook_secret = "another-secret"
     with worlds["eu"].serve() as eu, worlds["us"].serve() as us:
-        shops = tmp_path / "shops.toml"
-        shops.write_text(
-            "\n".join(
-                f"""
-                [shops.{name}]
-                loop_api_key = "{world.api_key}"
-                loop_url = "{fakes.loop_url}"
-                loop_secrets = ["{world.loop_secret}"]
-                whiplash_token = "{world.token}"
-                whiplash_url = "{fakes.whiplash_url}"
-                whiplash_customer = {world.customer_id}
-                whiplash_secrets = ["{world.whiplash_secret}"]
-                ledger = "{tmp_path}/returns.db"
-                [shops.{name}.settings]
-                start = "2020-01-01T00:00:00+00:00"
-                """
-                for (name, world), fakes in zip(worlds.items(), (eu, us), strict=True)
-            ),
-            encoding="utf-8",
-        )
+        shops = shops_toml(tmp_path, worlds, {"eu": eu, "us": us})
         env = environment(worlds["eu"], eu, tmp_path, RETURNS_SHOPS=str(shops))
-        server = ("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "several_shops:application")
+        server = ("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "several_shops:create_app()")
         with running(*server, env=env, log=tmp_path / "server.log", port=port):
-            with running("several_shops.py", env=env, log=tmp_path / "worker.log"):
+            with running("several_shops.py", "work", env=env, log=tmp_path / "worker.log"):
                 rets = {}
                 for name, world in worlds.items():
                     rets[name] = world.shopper.submit_return(1)
