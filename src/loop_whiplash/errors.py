@@ -144,7 +144,7 @@ class ApiError(LoopWhiplashError):
         self.items_done = 0
         self.request_id = request_id
         self.retry_after = retry_after
-        self.maybe_applied = self.default_maybe_applied if maybe_applied is None else maybe_applied
+        self.maybe_applied: bool = self.default_maybe_applied if maybe_applied is None else maybe_applied
         self.headers: dict[str, str] = dict(headers or {})
         self.body = body
 
@@ -210,7 +210,7 @@ class TimedOut(ApiError):
 class OutcomeUnknown(ApiError):
     """The request may have been carried out. Read the object back before you do anything else."""
 
-    default_maybe_applied = True
+    default_maybe_applied: ClassVar[bool] = True
 
 
 class DecodeError(ApiError):
@@ -222,7 +222,7 @@ class DecodeError(ApiError):
 
     def __init__(self, message: str, *, problems: tuple[str, ...] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 class ListIncomplete(LoopWhiplashError):
@@ -248,9 +248,9 @@ class ListIncomplete(LoopWhiplashError):
     ) -> None:
         super().__init__(message)
         self.system = system
-        self.windows = tuple(windows)
+        self.windows: tuple[tuple[str, str], ...] = tuple(windows)
         self.rows = rows
-        self.unreadable = tuple(unreadable)
+        self.unreadable: tuple[tuple[str, str], ...] = tuple(unreadable)
         self.missing = missing
 
 
@@ -261,13 +261,13 @@ class WebhookError(LoopWhiplashError):
 class InvalidSignature(WebhookError):
     """No secret given matches the signature: forged, or a secret that was rotated away."""
 
-    status_hint = 401
+    status_hint: int | None = 401
 
 
 class MalformedPayload(WebhookError):
     """The body is not a JSON object we can read. Answer 202: a 4xx would lose it for good, a repeat would not help."""
 
-    status_hint = 202
+    status_hint: int | None = 202
 
 
 class UnresolvedItems(LoopWhiplashError):
@@ -286,7 +286,7 @@ class UnresolvedItems(LoopWhiplashError):
         return_id: int | None = None,
     ) -> None:
         super().__init__(message, return_id=return_id)
-        self.line_ids = tuple(line_ids)
+        self.line_ids: tuple[str, ...] = tuple(line_ids)
         self.reasons: dict[str, str] = dict(reasons or {})
 
 
@@ -297,7 +297,7 @@ class LedgerError(LoopWhiplashError):
 class LedgerUnavailable(LedgerError):
     """The ledger could not be read or written; nothing was stored. Answer 503 so that the webhook is sent again."""
 
-    status_hint = 503
+    status_hint: int | None = 503
 
 
 class LeaseLost(LedgerError):

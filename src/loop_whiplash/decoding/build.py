@@ -230,7 +230,7 @@ def _read_many(column: Column, value: Any, here: str, problems: list[str]) -> tu
 
 # ---------------------------------------------------------------------------------------------------------- cattrs
 
-converter = cattrs.Converter()
+converter: cattrs.Converter = cattrs.Converter()
 """Structures every `Record` through its builder: ``converter.structure(rows, list[Return])``. Private to this library."""
 
 converter.register_structure_hook_func(

@@ -80,7 +80,7 @@ class Client:
 
     def __init__(self, session: Session, *, sleep: Callable[[float], None] | None, close: Callable[[], None] | None) -> None:
         self.session = session
-        self.driver = SyncDriver() if sleep is None else SyncDriver(sleep)
+        self.driver: SyncDriver = SyncDriver() if sleep is None else SyncDriver(sleep)
         self._close = close
         self._open()
 
@@ -147,7 +147,7 @@ class AsyncClient:
         self, session: Session, *, sleep: Callable[[float], Awaitable[None]] | None, close: Callable[[], Coroutine[Any, Any, None]] | None
     ) -> None:
         self.session = session
-        self.driver = AsyncDriver() if sleep is None else AsyncDriver(sleep)
+        self.driver: AsyncDriver = AsyncDriver() if sleep is None else AsyncDriver(sleep)
         self._close = close
         self._open()
 

@@ -11,7 +11,7 @@ import attrs
 
 __all__ = ["Attempt", "AttemptHook", "tell"]
 
-log = logging.getLogger("loop_whiplash.http")
+log: logging.Logger = logging.getLogger("loop_whiplash.http")
 
 
 @attrs.frozen(kw_only=True)

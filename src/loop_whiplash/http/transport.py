@@ -31,7 +31,7 @@ Verify = bool | str | ssl.SSLContext
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a reply, unpacked, that are read at most. A page of 750 returns is about 3 MB."""
 
-log = logging.getLogger("loop_whiplash.http")
+log: logging.Logger = logging.getLogger("loop_whiplash.http")
 
 #: The request did not leave: https://www.python-httpx.org/exceptions/
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -53,7 +53,7 @@ class _Wire:
             log.warning("%s is reached without TLS: credentials can be read on the way", host)
         if verify is False:
             log.warning("certificates of %s are not verified, because verify=False was passed", host)
-        self.base_url = base_url.rstrip("/")
+        self.base_url: str = base_url.rstrip("/")
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._largest_body = largest_body
         self._options: dict[str, Any] = {

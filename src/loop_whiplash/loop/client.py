@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loop_whiplash.http.auth import ApiKey, Auth
 from loop_whiplash.http.client import AsyncClient, Client, make_session, opened, opened_async
@@ -29,39 +29,39 @@ RATE = (300, 60.0)
 
 
 class _Returns:
-    get = endpoint(calls.get_return)
-    find = endpoint(calls.find_returns)
-    list = listing(list_returns)
-    process = endpoint(calls.process_return)
-    flag = endpoint(calls.flag_return)
-    cancel = endpoint(calls.cancel_return)
-    close = endpoint(calls.close_return)
-    remove_line_items_and_process = endpoint(calls.remove_line_items_and_process)
-    notes = endpoint(calls.get_notes)
-    add_note = endpoint(calls.add_note)
-    asn = endpoint(calls.get_asn)
-    deep_link = endpoint(calls.create_deep_link)
-    qr_code = endpoint(calls.create_qr_code)
+    get: Final = endpoint(calls.get_return)
+    find: Final = endpoint(calls.find_returns)
+    list: Final = listing(list_returns)
+    process: Final = endpoint(calls.process_return)
+    flag: Final = endpoint(calls.flag_return)
+    cancel: Final = endpoint(calls.cancel_return)
+    close: Final = endpoint(calls.close_return)
+    remove_line_items_and_process: Final = endpoint(calls.remove_line_items_and_process)
+    notes: Final = endpoint(calls.get_notes)
+    add_note: Final = endpoint(calls.add_note)
+    asn: Final = endpoint(calls.get_asn)
+    deep_link: Final = endpoint(calls.create_deep_link)
+    qr_code: Final = endpoint(calls.create_qr_code)
 
 
 class _Grading:
-    grade = lookup(grading.grade)
-    assess = lookup(grading.assess)
+    grade: Final = lookup(grading.grade)
+    assess: Final = lookup(grading.assess)
 
 
 class _Webhooks:
-    list = endpoint(calls.list_webhooks)
-    create = endpoint(calls.create_webhook)
-    update = endpoint(calls.update_webhook)
-    delete = endpoint(calls.delete_webhook)
+    list: Final = endpoint(calls.list_webhooks)
+    create: Final = endpoint(calls.create_webhook)
+    update: Final = endpoint(calls.update_webhook)
+    delete: Final = endpoint(calls.delete_webhook)
 
 
 class _Destinations:
-    list = endpoint(calls.list_destinations)
-    get = endpoint(calls.get_destination)
-    create = endpoint(calls.create_destination)
-    update = endpoint(calls.update_destination)
-    delete = endpoint(calls.delete_destination)
+    list: Final = endpoint(calls.list_destinations)
+    get: Final = endpoint(calls.get_destination)
+    create: Final = endpoint(calls.create_destination)
+    update: Final = endpoint(calls.update_destination)
+    delete: Final = endpoint(calls.delete_destination)
 
 
 class Returns(_Returns, Group):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.http.auth import Auth, Bearer
@@ -48,71 +48,71 @@ def _set_meta_fields_of(kind: calls.WithMetaFields) -> Callable[[int, Mapping[st
 
 
 class _ConsumerReturns:
-    list = listing(lists.list_consumer_returns)
-    get = endpoint(calls.get_consumer_return)
-    create = endpoint(calls.create_consumer_return)
-    create_many = endpoint(calls.create_consumer_returns)
-    update = endpoint(calls.update_consumer_return)
-    delete = endpoint(calls.delete_consumer_return)
-    count = endpoint(calls.count_consumer_returns)
-    by_original_id = lookup(lists.consumer_returns_by_original_id)
-    by_original_ids = lookup(lists.consumer_returns_by_original_ids)
-    meta_fields = endpoint(_meta_fields_of("consumer_returns"))
-    set_meta_fields = endpoint(_set_meta_fields_of("consumer_returns"))
+    list: Final = listing(lists.list_consumer_returns)
+    get: Final = endpoint(calls.get_consumer_return)
+    create: Final = endpoint(calls.create_consumer_return)
+    create_many: Final = endpoint(calls.create_consumer_returns)
+    update: Final = endpoint(calls.update_consumer_return)
+    delete: Final = endpoint(calls.delete_consumer_return)
+    count: Final = endpoint(calls.count_consumer_returns)
+    by_original_id: Final = lookup(lists.consumer_returns_by_original_id)
+    by_original_ids: Final = lookup(lists.consumer_returns_by_original_ids)
+    meta_fields: Final = endpoint(_meta_fields_of("consumer_returns"))
+    set_meta_fields: Final = endpoint(_set_meta_fields_of("consumer_returns"))
 
 
 class _Items:
-    list = listing(lists.list_items)
-    get = endpoint(calls.get_item)
-    count = endpoint(calls.count_items)
-    by_sku = lookup(lists.items_by_sku)
-    by_barcode = lookup(lists.items_by_barcode)
-    originators = listing(lists.list_originators_of_item)
-    scancodes = listing(lists.list_scancodes)
-    create_scancode = endpoint(calls.create_scancode)
-    bundle_items = endpoint(calls.list_bundle_items)
-    in_bundles = endpoint(calls.list_in_bundles)
-    transactions = listing(lists.list_transactions)
-    count_transactions = endpoint(calls.count_transactions)
-    meta_fields = endpoint(_meta_fields_of("items"))
-    set_meta_fields = endpoint(_set_meta_fields_of("items"))
+    list: Final = listing(lists.list_items)
+    get: Final = endpoint(calls.get_item)
+    count: Final = endpoint(calls.count_items)
+    by_sku: Final = lookup(lists.items_by_sku)
+    by_barcode: Final = lookup(lists.items_by_barcode)
+    originators: Final = listing(lists.list_originators_of_item)
+    scancodes: Final = listing(lists.list_scancodes)
+    create_scancode: Final = endpoint(calls.create_scancode)
+    bundle_items: Final = endpoint(calls.list_bundle_items)
+    in_bundles: Final = endpoint(calls.list_in_bundles)
+    transactions: Final = listing(lists.list_transactions)
+    count_transactions: Final = endpoint(calls.count_transactions)
+    meta_fields: Final = endpoint(_meta_fields_of("items"))
+    set_meta_fields: Final = endpoint(_set_meta_fields_of("items"))
 
 
 class _Orders:
-    list = listing(lists.list_orders)
-    get = endpoint(calls.get_order)
-    count = endpoint(calls.count_orders)
-    by_original_id = lookup(lists.orders_by_original_id)
-    items = listing(lists.list_order_items)
-    count_items = endpoint(calls.count_order_items)
-    meta_fields = endpoint(_meta_fields_of("orders"))
-    set_meta_fields = endpoint(_set_meta_fields_of("orders"))
+    list: Final = listing(lists.list_orders)
+    get: Final = endpoint(calls.get_order)
+    count: Final = endpoint(calls.count_orders)
+    by_original_id: Final = lookup(lists.orders_by_original_id)
+    items: Final = listing(lists.list_order_items)
+    count_items: Final = endpoint(calls.count_order_items)
+    meta_fields: Final = endpoint(_meta_fields_of("orders"))
+    set_meta_fields: Final = endpoint(_set_meta_fields_of("orders"))
 
 
 class _OrderItems:
-    get = endpoint(calls.get_order_item)
-    list = listing(lists.list_order_items)
+    get: Final = endpoint(calls.get_order_item)
+    list: Final = listing(lists.list_order_items)
 
 
 class _Originators:
-    list = listing(lists.list_originators)
+    list: Final = listing(lists.list_originators)
 
 
 class _Notifications:
-    events = listing(lists.list_notification_events)
-    event = endpoint(calls.get_notification_event)
-    subscriptions = listing(lists.list_notification_subscriptions)
-    subscription = endpoint(calls.get_notification_subscription)
-    count = endpoint(calls.count_notification_subscriptions)
-    subscribe = endpoint(calls.subscribe)
-    update = endpoint(calls.update_subscription)
-    unsubscribe = endpoint(calls.unsubscribe)
-    test = endpoint(calls.test_subscription)
+    events: Final = listing(lists.list_notification_events)
+    event: Final = endpoint(calls.get_notification_event)
+    subscriptions: Final = listing(lists.list_notification_subscriptions)
+    subscription: Final = endpoint(calls.get_notification_subscription)
+    count: Final = endpoint(calls.count_notification_subscriptions)
+    subscribe: Final = endpoint(calls.subscribe)
+    update: Final = endpoint(calls.update_subscription)
+    unsubscribe: Final = endpoint(calls.unsubscribe)
+    test: Final = endpoint(calls.test_subscription)
 
 
 class _Simulate:
-    create_consumer_return = endpoint(calls.simulate_consumer_return)
-    process_consumer_return = endpoint(calls.simulate_consumer_return_processing)
+    create_consumer_return: Final = endpoint(calls.simulate_consumer_return)
+    process_consumer_return: Final = endpoint(calls.simulate_consumer_return_processing)
 
 
 class ConsumerReturns(_ConsumerReturns, Group):
