@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from textwrap import indent
 from typing import Any, Self, TypeVar
 
@@ -83,7 +84,7 @@ def columns(cls: type[Any]) -> list[tuple[str, Column]]:
 def builder(cls: type[Any]) -> Builder:
     """The straight-line builder of a model, generated on first use."""
     if cls not in _builders:
-        _builders[cls] = _generate(cls)
+        _builders[cls] = _generate(cls) if _is_its_table(cls) else partial(_explain, cls)
     return _builders[cls]
 
 
@@ -133,8 +134,14 @@ def _draft(cls: type[Any]) -> type[Any]:
 
     A frozen class pays a function call for each attribute it sets, which is a third of all decoding.
     """
-    own = tuple(a.name for a in attrs.fields(cls) if not a.inherited)
-    return type(f"{cls.__name__}Draft", (Record,), {"__slots__": own, "__setattr__": object.__setattr__, "__delattr__": object.__delattr__})
+    mutable = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(f"{cls.__name__}Draft", (cls,), mutable)
+
+
+def _is_its_table(cls: type[Any]) -> bool:
+    """A class that is nothing but its field table. One that adds fields or a step of its own is made by its own constructor."""
+    fields = attrs.fields(cls)
+    return not hasattr(cls, "__attrs_post_init__") and all("column" in each.metadata or each.name == "raw" for each in fields)
 
 
 # --------------------------------------------------------------------------------------------------- the slow pass
