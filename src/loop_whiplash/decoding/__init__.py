@@ -20,7 +20,7 @@ Rules of reading, the same everywhere:
 from __future__ import annotations
 
 from .build import Record, converter, decode, decode_json, decode_many
-from .fields import anything, count, derived, flag, ident, many, money, number, number_id, one, text, texts, when
+from .fields import count, derived, flag, ident, many, mapping, money, number, number_id, one, text, texts, when
 from .json_text import MAX_DEPTH, NotJson, loads
 from .values import Unreadable, is_nothing
 
@@ -29,7 +29,6 @@ __all__ = [
     "NotJson",
     "Record",
     "Unreadable",
-    "anything",
     "converter",
     "count",
     "decode",
@@ -41,6 +40,7 @@ __all__ = [
     "is_nothing",
     "loads",
     "many",
+    "mapping",
     "money",
     "number",
     "number_id",

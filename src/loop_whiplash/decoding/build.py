@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from functools import partial
 from textwrap import indent
 from typing import Any, Self, TypeVar
@@ -88,6 +88,10 @@ def builder(cls: type[Any]) -> Builder:
     return _builders[cls]
 
 
+#: Reads up to 28 digits as they are, and raises at what is no number.
+_EXACT = Context(prec=28, traps=[InvalidOperation])
+
+
 def _money_in_text(value: Any) -> Decimal | None:
     if isinstance(value, float):
         raise Unreadable("read again, exactly")
@@ -96,8 +100,8 @@ def _money_in_text(value: Any) -> Decimal | None:
 
 def _generate(cls: type[Any]) -> Builder:
     scope: dict[str, Any] = {
-        "cls": cls, "new": object.__new__, "draft": _draft(cls), "Decimal": Decimal, "ZERO": Decimal("0.00"), "BIG": BIG, "UTC": UTC,
-        "ISO": ISO_LENGTHS, "isoformat": datetime.fromisoformat, "exact": _money_in_text,
+        "cls": cls, "new": object.__new__, "draft": _draft(cls), "decimal": _EXACT.create_decimal, "ZERO": Decimal("0.00"),
+        "UTC": UTC, "BIG": BIG, "ISO": ISO_LENGTHS, "isoformat": datetime.fromisoformat, "exact": _money_in_text,
     }  # fmt: skip
     lines = ["get = d.get", "o = new(draft)", "o.raw = d"]
     for position, (name, column) in enumerate(columns(cls)):
@@ -119,7 +123,7 @@ def _code(name: str, column: Column, reader: str) -> list[str]:
     names = column.names or (name,)
     code = [f"v = get({names[0]!r})"] + [f"if v is None: v = get({other!r})" for other in names[1:]]
     if column.many:
-        code.append(f"v = tuple([{reader}(x) for x in v]) if v else ()")
+        code.append(f"v = tuple(map({reader}, v)) if v else ()")
     elif column.of is not None:
         code.append(f"if v is not None: v = {reader}(v)")
     else:

@@ -12,6 +12,7 @@ from .values import (
     read_count,
     read_flag,
     read_ident,
+    read_mapping,
     read_money,
     read_number,
     read_number_id,
@@ -39,11 +40,11 @@ IDENT = Kind(
 NUMBER = Kind(read_number, "if v is not None and (type(v) is not int or not -BIG < v < BIG): v = {read}(v)")
 NUMBER_ID = Kind(read_number_id, "if v is not None and (type(v) is not int or not 0 < v < BIG): v = {read}(v)")
 COUNT = Kind(read_count, "if type(v) is not int or not -1 < v < 2147483648: v = 0 if v is None else {read}(v)", 0)
-# "69.95": two digits behind the point, a bounded length and no underscore (Decimal passes over it) leave nothing to misread.
+# "69.95": `decimal` is a context's `create_decimal`, which unlike Decimal refuses underscores and blanks; digits of other scripts it takes.
 MONEY = Kind(
     read_money,
     "if v == '0.00': v = ZERO\n"
-    "elif type(v) is str and len(v) < 16 and v[-3] == '.' and '_' not in v and v.isascii(): v = Decimal(v)\n"
+    "elif type(v) is str and 2 < len(v) < 16 and v[-3] == '.' and v.isascii(): v = decimal(v)\n"
     "elif v is not None: v = {exact}(v)",
 )
 # Lengths at which every form that `fromisoformat` takes means to `isoparse` the same.
@@ -58,7 +59,8 @@ TIME = Kind(
 )
 FLAG = Kind(read_flag, "if v is not None and v is not True and v is not False: v = {read}(v)")
 TEXTS = Kind(read_texts, "v = {read}(v) if v else ()", ())
-ANYTHING = Kind(as_is, "")
+MAPPING = Kind(read_mapping, "if v is not None and type(v) is not dict: v = {read}(v)")
+NESTED = Kind(as_is, "")
 
 ISO_LENGTHS = frozenset({20, 24, 25, 29})
 
@@ -131,9 +133,9 @@ def texts(*names: str, repr: bool = True) -> Any:
     return _field(Column(TEXTS, names, soft=True), repr=repr)
 
 
-def anything(*names: str) -> Any:
-    """As it came; never shown."""
-    return _field(Column(ANYTHING, names), repr=False)
+def mapping(*names: str) -> Any:
+    """An object as it came, or None; never shown. It can be changed, so it is no part of the hash."""
+    return attrs.field(default=None, repr=False, hash=False, metadata={"column": Column(MAPPING, names, soft=True)})
 
 
 def derived(read: Callable[[Mapping[str, Any]], Any]) -> Any:
@@ -143,7 +145,7 @@ def derived(read: Callable[[Mapping[str, Any]], Any]) -> Any:
 
 def one(of: type[Any], *names: str, soft: bool = True, repr: bool = True) -> Any:
     """A nested model, or None."""
-    return _field(Column(ANYTHING, names, soft=soft, of=of), repr=repr)
+    return _field(Column(NESTED, names, soft=soft, of=of), repr=repr)
 
 
 def many(of: type[Any], *names: str, soft: bool = False) -> Any:

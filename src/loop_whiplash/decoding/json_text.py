@@ -34,8 +34,9 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
     """
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise NotJson(f"JSON is read from bytes, not from {type(body).__name__}")
-    body = bytes(body)
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    if type(body) is not bytes:
+        body = bytes(body)
+    if _has_many(b"{", body) or _has_many(b"[", body):
         _check_depth(body)
     try:
         if orjson is not None and not exact:
@@ -52,6 +53,16 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _has_many(bracket: bytes, body: bytes) -> bool:
+    """Enough of one bracket for a depth beyond `MAX_DEPTH`. Searching for the next one is quicker than counting them all."""
+    at = -1
+    for _ in range(MAX_DEPTH // 2):
+        at = body.find(bracket, at + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def _check_depth(body: bytes) -> None:

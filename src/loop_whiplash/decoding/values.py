@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -151,5 +152,15 @@ def read_text_or_none(value: object) -> str | None:
     return None if value is None else read_text(value)
 
 
+def read_mapping(value: object) -> Mapping[str, Any] | None:
+    """An object whose fields are somebody else's; an empty array is one that PHP wrote."""
+    if isinstance(value, Mapping):
+        return value
+    if is_nothing(value) or value == []:
+        return None
+    raise Unreadable("not an object")
+
+
 def as_is(value: object) -> Any:
+    """What a nested model reads by itself."""
     return value

@@ -20,13 +20,13 @@ import attrs
 
 from loop_whiplash.decoding import (
     Record,
-    anything,
     decode,
     derived,
     flag,
     ident,
     is_nothing,
     many,
+    mapping,
     money,
     number,
     number_id,
@@ -215,7 +215,7 @@ class ReturnMethod(Record):
 
     provider: str | None = text()
     method_type: str | None = text()
-    address: Mapping[str, Any] | None = anything()
+    address: Mapping[str, Any] | None = mapping()
     state: str | None = text()
     rma_id: str | None = text()
     qr_code_url: str | None = text(repr=False)
@@ -232,15 +232,16 @@ def _loop_order_id(payload: Mapping[str, Any]) -> str | None:
     return None if shops is not None and loops == read_ident(shops) else loops
 
 
+STATES = ("open", "closed", "cancelled", "expired", "review")
 # Editions of the webhook page write the flagged state in words; list filter and refusals say `review`.
-_STATES = {"needs review": "review", "needs_review": "review"}
+_STATES = {"needs review": "review", "needs_review": "review"} | dict(zip(STATES, STATES, strict=True))
 
 
 def _state(payload: Mapping[str, Any]) -> str | None:
     found = payload.get("state")
-    if found is None:
-        return None
-    state = read_text(found)
+    if type(found) is str and found in _STATES:
+        return _STATES[found]
+    state = None if found is None else read_text(found)
     return None if state is None else _STATES.get(state.lower(), state)
 
 

@@ -18,11 +18,11 @@ import attrs
 
 from loop_whiplash.decoding import (
     Record,
-    anything,
     count,
     flag,
     ident,
     many,
+    mapping,
     money,
     number,
     number_id,
@@ -348,5 +348,5 @@ class NotificationSubscription(Record):
 class MetaFields(Record):
     """Your own fields on an object; the keys must be configured for the account."""
 
-    fields: Mapping[str, Any] | None = anything()
-    association_fields: Mapping[str, Any] | None = anything()
+    fields: Mapping[str, Any] | None = mapping()
+    association_fields: Mapping[str, Any] | None = mapping()
