@@ -8,7 +8,7 @@ Three decoders of the same bytes, in interleaved rounds of one process; medians 
 * pydantic, tolerant: `model_validate_json` of frozen models with the same tolerance (validators, aliases, extras kept);
 * pydantic, plain: `model_validate_json` of models that take exactly this payload and nothing else.
 
-Needs `pydantic` beside the library (it is in the extra `[dev]`); orjson is used if it is installed.
+Needs `pydantic` beside the library (it is in the extra `[bench]`); orjson is used if it is installed.
 """
 
 from __future__ import annotations
@@ -301,14 +301,14 @@ class PlainReturn(BaseModel):
 
 
 def measure(decoders: dict[str, Callable[[bytes], Any]], body: bytes, *, rounds: int, seconds: float = 0.01) -> dict[str, float]:
-    """Median over rounds of the seconds one decode takes; the decoders take turns, so that a busy machine slows all alike."""
+    """Median over rounds of the seconds of processor time one decode takes; the decoders take turns, so that a busy machine slows all alike."""
     calls = {}
     for name, decode in decoders.items():
         decode(body)
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in range(50):
             decode(body)
-        calls[name] = max(1, int(seconds / ((time.perf_counter() - began) / 50)))
+        calls[name] = max(1, int(seconds / ((time.process_time() - began) / 50)))
     taken: dict[str, list[float]] = {name: [] for name in decoders}
     gc.collect()
     gc.disable()
@@ -317,10 +317,10 @@ def measure(decoders: dict[str, Callable[[bytes], Any]], body: bytes, *, rounds:
             names = list(decoders) if turn % 2 else list(reversed(decoders))
             for name in names:
                 decode, count = decoders[name], calls[name]
-                began = time.perf_counter()
+                began = time.process_time()
                 for _ in range(count):
                     decode(body)
-                taken[name].append((time.perf_counter() - began) / count)
+                taken[name].append((time.process_time() - began) / count)
     finally:
         gc.enable()
     return {name: statistics.median(times) for name, times in taken.items()}
