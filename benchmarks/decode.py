@@ -301,7 +301,10 @@ class PlainReturn(BaseModel):
 
 
 def measure(decoders: dict[str, Callable[[bytes], Any]], body: bytes, *, rounds: int, seconds: float = 0.01) -> dict[str, float]:
-    """Median over rounds of the seconds of processor time one decode takes; the decoders take turns, so that a busy machine slows all alike."""
+    """Median over rounds of the seconds of processor time that one decode takes.
+
+    The decoders take turns, so that a busy machine slows all alike.
+    """
     calls = {}
     for name, decode in decoders.items():
         decode(body)

@@ -145,11 +145,7 @@ def read_texts(value: object) -> tuple[str, ...]:
     if is_nothing(value):
         return ()
     many = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(text for text in map(read_text_or_none, many) if text is not None)
-
-
-def read_text_or_none(value: object) -> str | None:
-    return None if value is None else read_text(value)
+    return tuple([text for each in many if each is not None and (text := read_text(each)) is not None])
 
 
 def read_mapping(value: object) -> Mapping[str, Any] | None:
