@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import attrs
@@ -153,19 +154,26 @@ def test_a_persons_word_holds_until_its_date() -> None:
 
 
 def test_a_missed_webhook_is_counted() -> None:
-    def said(**facts: object) -> str | None:
-        found = missed_webhook(7, Journal(first_seen_at=NOW - DAY, **facts), at=NOW, rma=rma(), receipts=(announced(),))  # type: ignore[arg-type]
+    made, counted, met = NOW - 9 * DAY, NOW - 2 * DAY, NOW - DAY
+    receipt = attrs.evolve(announced(), received_at=counted)
+
+    def said(**facts: object) -> tuple[str, datetime | None] | None:
+        journal = Journal(first_seen_at=met, **facts)  # type: ignore[arg-type]
+        found = missed_webhook(7, journal, at=NOW, rma=rma(created_at=made), receipts=(receipt,))
         if found is None:
             return None
-        assert (found.code, found.return_id, found.since, found.heals) == ("WEBHOOK_MISSED", 7, NOW - DAY, True)
+        assert (found.code, found.return_id, found.heals) == ("WEBHOOK_MISSED", 7, True)
         assert (found.order_name, found.consumer_return_id) == ("#1007", 900)
-        return found.reason
+        return found.reason, found.since
 
     assert said() is None
     assert said(found_by="webhook", receipt_found_by="webhook") is None
-    assert said(found_by="sweep") == "The sweep found the return; no webhook had told."
-    assert said(found_by="webhook", receipt_found_by="sweep") == "The sweep found the receipt; no webhook had told."
-    assert said(found_by="sweep", receipt_found_by="sweep") == "The sweep found the return and the receipt; no webhook had told."
+    assert said(found_by="sweep") == ("The sweep found the return; no webhook had told.", made)
+    assert said(found_by="webhook", receipt_found_by="sweep") == ("The sweep found the receipt; no webhook had told.", counted)
+    assert said(found_by="sweep", receipt_found_by="sweep") == ("The sweep found the return and the receipt; no webhook had told.", made)
+    undated = missed_webhook(7, Journal(first_seen_at=met, found_by="sweep"), at=NOW)
+    assert undated is not None
+    assert undated.since == met
 
 
 def test_the_words_people_read() -> None:

@@ -215,7 +215,7 @@ def test_each_state_is_dated_while_it_lasts() -> None:
     assert since(FRESH, rma()) == {"state:open": NOW - DAY}
     assert since(FRESH, rma(state="Needs Review")) == {"state:review": NOW}
     assert since(FRESH, rma(state="partial")) == {"state:partial": NOW}
-    assert since(FRESH, None) == {}
+    assert since(FRESH, None) == {"UNKNOWN_TO_LOOP": NOW}
 
 
 def test_conditions_that_nobody_dates_are_dated_while_they_last() -> None:
@@ -226,7 +226,7 @@ def test_conditions_that_nobody_dates_are_dated_while_they_last() -> None:
     assert since(FRESH, rma(), announced(problems=("x",))) == {**open_now, "UNREADABLE": NOW}
     assert since(FRESH, rma(state="cancelled"), announced()) == {"state:cancelled": NOW, "ORPHAN_IN_WMS": NOW}
     assert since(FRESH, rma(state="cancelled")) == {"state:cancelled": NOW}
-    assert since(FRESH, None, announced()) == {"ORPHAN_IN_WMS": NOW}
+    assert since(FRESH, None, announced()) == {"ORPHAN_IN_WMS": NOW, "UNKNOWN_TO_LOOP": NOW}
     assert since(FRESH, rma(), announced()) == open_now
     known = evolve(FRESH, since={**open_now, "ITEMS_DRIFT": NOW - HOUR, "DUPLICATE_IN_WMS": NOW - HOUR})
     assert since(known, rma(units=units(2)), announced()) == {**open_now, "ITEMS_DRIFT": NOW - HOUR}

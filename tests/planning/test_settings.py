@@ -30,6 +30,7 @@ LENGTHS: dict[str, tuple[timedelta, timedelta]] = {
     "paid_not_received_after": (7 * DAY, 30 * DAY),
     "watch_for": (7 * DAY, 3650 * DAY),
     "orphan_grace": (MOMENT, 30 * DAY),
+    "keep_events": (7 * DAY, 3650 * DAY),
 }
 #: What must move along so that a setting can stand at its least or most.
 ALONG: dict[str, dict[str, timedelta]] = {

@@ -44,7 +44,7 @@ from loop_whiplash.returns.model import Rma
 from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, update_consumer_return
 from loop_whiplash.whiplash.models import ConsumerReturn
 
-from .announce import Unresolved, candidates, resolve
+from .announce import Unresolved, candidates, resolve, shop_orders
 from .core import SETTLE_AFTER, Core
 from .inbox import rma_key
 
@@ -149,14 +149,15 @@ async def _create(step: Step) -> Acted:
     core, journal, rma = step.core, step.journal, step.observation.rma
     assert rma is not None  # plan() creates only for a return it has read
     looked_at = step.observation.read_from or core.now()  # the look-up by key was part of the observation
-    found = await candidates(core, rma)
+    orders = await shop_orders(core, rma)
+    found = await candidates(core, rma, orders)
     if len(found) == 1:
         return await _adopt(step, found[0], "adopted")
     if found:
         ids = ", ".join(str(row.id) for row in found)
         return await _problem(step, f"DUPLICATE_IN_WMS: consumer returns {ids} fit this return by order or tracking; attach the right one")
     try:
-        resolved = await resolve(core, rma)
+        resolved = await resolve(core, rma, orders)
         draft = to_consumer_return(
             rma,
             item_ids=resolved.item_ids,

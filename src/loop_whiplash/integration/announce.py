@@ -23,7 +23,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn, Item, Order
 from .core import Core
 from .inbox import return_id_of, rma_key
 
-__all__ = ["Resolved", "Unresolved", "candidates", "resolve"]
+__all__ = ["Resolved", "Unresolved", "candidates", "resolve", "shop_orders"]
 
 
 class Unresolved(LoopWhiplashError):
@@ -38,21 +38,25 @@ class Resolved:
     order_id: int | None = None
 
 
-async def candidates(core: Core, rma: Rma) -> list[ConsumerReturn]:
+async def shop_orders(core: Core, rma: Rma) -> list[Order]:
+    """The Whiplash orders of the return's shop order: one, several where it was split, or none."""
+    return await orders_by_original_id(core.whiplash, rma.provider_order_id) if rma.provider_order_id else []
+
+
+async def candidates(core: Core, rma: Rma, orders: Iterable[Order]) -> list[ConsumerReturn]:
     """Live consumer returns that belong to this return though they do not carry its id."""
     fits: dict[int, ConsumerReturn] = {}
     for tracking in sorted(set(rma.trackings)):
         async for row in list_consumer_returns(core.whiplash, {"tracking_eq": tracking}):
             fits[row.id] = row
-    if rma.provider_order_id:
-        wanted = Counter(unit.sku for unit in rma.units)
-        for order in await orders_by_original_id(core.whiplash, rma.provider_order_id):
-            async for row in list_consumer_returns(core.whiplash, {"order_id_eq": order.id}):
-                lines: Counter[str | None] = Counter()
-                for line in row.return_items:
-                    lines[line.sku] += line.quantity or 0
-                if lines == wanted and None not in wanted:
-                    fits[row.id] = row
+    wanted = Counter(unit.sku for unit in rma.units)
+    for order in orders:
+        async for row in list_consumer_returns(core.whiplash, {"order_id_eq": order.id}):
+            lines: Counter[str | None] = Counter()
+            for line in row.return_items:
+                lines[line.sku] += line.quantity or 0
+            if lines == wanted and None not in wanted:
+                fits[row.id] = row
     return [row for _, row in sorted(fits.items()) if await _free(core, rma, row)]
 
 
@@ -68,9 +72,8 @@ async def _free(core: Core, rma: Rma, row: ConsumerReturn) -> bool:
     return rma.created_at is None or row.created_at is None or row.created_at >= rma.created_at
 
 
-async def resolve(core: Core, rma: Rma) -> Resolved:
+async def resolve(core: Core, rma: Rma, orders: Iterable[Order]) -> Resolved:
     """The Whiplash item of every unit. Raises `Unresolved` naming the units and why; that holds back this return only."""
-    orders = await orders_by_original_id(core.whiplash, rma.provider_order_id) if rma.provider_order_id else []
     found, order_id = _by_order(rma, orders)
     rest = [unit for unit in rma.units if unit.line_id not in found]
     why: dict[str, str] = {}

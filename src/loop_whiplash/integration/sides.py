@@ -1,168 +1,208 @@
-"""Reading both systems for a sweep, and being honest about what could not be read.
+"""What a sweep knows of each side: what was read, what could not be, and what may be concluded from it.
 
-Loop is read by `updated_at` since the watermark, less an overlap, in all five states; then every open return of ours
-that did not show is looked for among those created since the oldest of them, and what is still missing is read by id.
-Whiplash is read by `updated_at` over the same window; then every return that has no row yet is asked for by key, a
-hundred keys a call. Absence is concluded only from those reads by id and by key.
+A list names returns; it proves nothing about those it does not name. So a return is judged by a sweep only where Loop's
+row of it was read, or Loop said by id that there is none, *and* Whiplash answered the search for its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
-from loop_whiplash.errors import ApiError, ListIncomplete, LoopWhiplashError, NotFound
-from loop_whiplash.http.flow import Store
+from loop_whiplash.errors import ApiError, DecodeError, LoopWhiplashError
 from loop_whiplash.ledger.protocol import CaseRow
-from loop_whiplash.loop.calls import get_return
-from loop_whiplash.loop.lists import list_returns
-from loop_whiplash.returns import to_rma
-from loop_whiplash.returns.model import Rma
-from loop_whiplash.whiplash.lists import consumer_returns_by_original_ids, list_consumer_returns
-from loop_whiplash.whiplash.models import ConsumerReturn
+from loop_whiplash.planning.model import EMPTY, Journal, Observation
+from loop_whiplash.reconciliation import SideReport
+from loop_whiplash.returns.model import Receipt, Rma
 
-from .core import Core
-from .inbox import owner_of
+from .observe import rma_of
 
-__all__ = ["OpenCase", "Side", "open_cases", "read_loop", "read_whiplash"]
+__all__ = ["Both", "Known", "LoopSide", "Side", "WhiplashSide"]
 
-#: What a sweep reads again of what the last one has read: vendors' clocks and lagging indexes differ.
-OVERLAP = timedelta(hours=48)
-#: Missing returns are listed by creation rather than read one by one from this many on.
-LIST_FROM = 50
-#: … but no further back than this; older ones are read by id.
-LIST_BACK = timedelta(days=45)
-#: Whiplash's status of a delivery nobody announced (https://help.whiplash.com, status table).
-UNEXPECTED = 25
+#: A side that failed so often in a row is asked nothing more in this sweep.
+PATIENCE = 3
+#: So many absent ids are taken for deletions, whatever share of all they are.
+FEW = 3
 
 
 @attrs.frozen(kw_only=True)
-class OpenCase:
-    """What a sweep needs of a case that is not settled."""
+class Known:
+    """What the ledger holds of one return before the sweep reads it: its journal as stored, and whether it is not settled."""
 
     return_id: int
     created_at: datetime
-    consumer_return_ids: tuple[int, ...]
+    stored: Mapping[str, Any]
+    open: bool
+
+    @classmethod
+    def of(cls, row: CaseRow) -> Known:
+        return cls(return_id=row.return_id, created_at=row.created_at, stored=row.journal, open=row.due_at is not None)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal; the empty one where it cannot be read, which is said when the return is worked on."""
+        try:
+            return Journal.from_dict(self.stored)
+        except LoopWhiplashError:
+            return EMPTY
+
+    @property
+    def rma_ids(self) -> frozenset[int]:
+        """The consumer returns that were made for it, adopted, or attached by a person."""
+        made = self.stored.get("create", {}).get("consumer_return_id")
+        return frozenset({made, *self.stored.get("attached", ())} - {None})
+
+    @property
+    def met(self) -> bool:
+        """Loop knew it when it was last looked at."""
+        return any(key.startswith("state:") for key in self.stored.get("since", {}))
 
 
 @attrs.define(kw_only=True)
 class Side:
     """What one side said.
 
-    `absent`: known return ids it was asked for by id or key and does not know. `complete`: nothing was left unread.
+    `complete`: nothing was left unread. `distrusted`: so much of what is known is absent that the key or the shop must be
+    the wrong one; nothing at all is concluded. `silent`: it stopped answering. `unreadable`: return id → what cannot be read.
     """
 
     name: str
-    rows: int = 0
-    complete: bool = True
-    problems: list[str] = attrs.field(factory=list)
     since: datetime | None = None
     until: datetime | None = None
-    rmas: dict[int, Rma] = attrs.field(factory=dict)
-    receipts: dict[int, dict[int, ConsumerReturn]] = attrs.field(factory=dict)
-    strangers: dict[int, ConsumerReturn] = attrs.field(factory=dict)
-    absent: set[int] = attrs.field(factory=set)
+    rows: int = 0
+    complete: bool = True
+    distrusted: bool = False
+    problems: list[str] = attrs.field(factory=list)
+    notes: list[str] = attrs.field(factory=list)
+    unreadable: dict[int, str] = attrs.field(factory=dict)
+    _failures: int = 0
 
-    def fail(self, why: LoopWhiplashError | str) -> None:
+    def fail(self, why: Exception | str) -> None:
+        """Something was left unread."""
         self.complete = False
         if str(why) not in self.problems:
             self.problems.append(str(why))
 
+    def answered(self, failure: ApiError | None = None) -> None:
+        """One more request was answered, or failed."""
+        self._failures = 0 if failure is None else self._failures + 1
+        if failure is not None:
+            self.fail(failure)
 
-async def open_cases(core: Core) -> dict[int, OpenCase]:
-    """Every case that is not settled, by return id."""
-    found: dict[int, OpenCase] = {}
-    after = 0
-    while True:
-        page: list[CaseRow] = await Store(partial(core.ledger.open_cases, after=after, limit=1000))
-        for row in page:
-            made = row.journal.get("create", {}).get("consumer_return_id")
-            ids = {made, *row.journal.get("attached", ())} - {None}
-            found[row.return_id] = OpenCase(return_id=row.return_id, created_at=row.created_at, consumer_return_ids=tuple(sorted(ids)))
-        if len(page) < 1000:
-            return found
-        after = page[-1].return_id
+    @property
+    def silent(self) -> bool:
+        """It failed too often in a row to go on asking."""
+        return self._failures >= PATIENCE
+
+    def compare(self, absent: int, known: int, limit: float, what: str) -> None:
+        """Too many absent ids are the wrong key rather than so many deletions."""
+        if absent > max(FEW, limit * known):
+            self.distrusted = True
+            self.fail(
+                f"{self.name} does not know {absent:,} of {known:,} {what}; that is more likely the wrong key, shop or customer than so "
+                "many deletions; nothing is concluded from it, and nothing is done"
+            )
+
+    def report(self) -> SideReport:
+        """The account, for the report."""
+        return SideReport(
+            name=self.name, complete=self.complete, rows=self.rows, since=self.since, until=self.until, problems=self.problems,
+            notes=self.notes,
+        )  # fmt: skip
 
 
-async def read_loop(core: Core, since: datetime, until: datetime, known: dict[int, OpenCase], told: Callable[[int], None]) -> Side:
-    """All returns that changed since, and every open one of ours."""
-    side = Side(name="Loop", since=since, until=until)
-    await _list(side, core, since, until, "updated_at", told)
-    missing = [known[i] for i in known if i not in side.rmas]
-    if len(missing) >= LIST_FROM:
-        oldest = max(min(case.created_at for case in missing), until - LIST_BACK) - OVERLAP
-        await _list(side, core, oldest, until, "created_at", told)
-        missing = [case for case in missing if case.return_id not in side.rmas]
-    for case in missing:
-        try:
-            side.rmas[case.return_id] = to_rma(await core.loop.perform(get_return(case.return_id)))
-        except NotFound:
-            side.absent.add(case.return_id)
-        except ApiError as unread:
-            side.fail(f"return {case.return_id}: {unread}")
-    if len(side.absent) > max(3, core.settings.absent_limit * len(known)):
-        side.fail(
-            f"Loop does not know {len(side.absent)} of our {len(known)} open returns; that is more likely the wrong API key or shop "
-            "than so many deletions; nothing is concluded from it"
+@attrs.define(kw_only=True)
+class LoopSide(Side):
+    """`rmas`: each return as it is. `absent`: ids that Loop, asked by id, does not know. `lines`: ids of all their line items,
+    removed ones too. `people`: return id → what is personal, for a report that is asked for it."""
+
+    rmas: dict[int, Rma] = attrs.field(factory=dict)
+    absent: set[int] = attrs.field(factory=set)
+    lines: set[str] = attrs.field(factory=set)
+    people: dict[int, Mapping[str, str]] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.define(kw_only=True)
+class WhiplashSide(Side):
+    """`receipts`: return id → its RMAs by id. `asked`: returns whose key was searched for and answered. `strangers`: consumer
+    returns of nobody, by id. `unread_rows`: rows of a list that cannot be read, by id."""
+
+    receipts: dict[int, dict[int, Receipt]] = attrs.field(factory=dict)
+    asked: set[int] = attrs.field(factory=set)
+    strangers: dict[int, Receipt] = attrs.field(factory=dict)
+    unread_rows: dict[int, str] = attrs.field(factory=dict)
+
+    @property
+    def found(self) -> frozenset[int]:
+        """The ids of all consumer returns that were met."""
+        return frozenset({number for rows in self.receipts.values() for number in rows} | set(self.strangers))
+
+
+@attrs.frozen(kw_only=True)
+class Both:
+    """Both sides, read since `began`."""
+
+    began: datetime
+    loop: LoopSide
+    whiplash: WhiplashSide
+    known: dict[int, Known]
+
+    @property
+    def complete(self) -> bool:
+        return self.loop.complete and self.whiplash.complete
+
+    @property
+    def distrusted(self) -> bool:
+        return self.loop.distrusted or self.whiplash.distrusted
+
+    @property
+    def ids(self) -> list[int]:
+        """Every return there is something to say about, in order."""
+        named = {*self.loop.rmas, *self.loop.absent, *self.loop.unreadable, *self.whiplash.receipts, *self.whiplash.unreadable}
+        return sorted(named | {return_id for return_id, known in self.known.items() if known.open})
+
+    def receipts(self, return_id: int) -> tuple[Receipt, ...]:
+        """What Whiplash says of one return, by id."""
+        return tuple(receipt for _, receipt in sorted(self.whiplash.receipts.get(return_id, {}).items()))
+
+    def observation(self, return_id: int, journal: Journal) -> Observation | None:
+        """What both sides say of one return; None where one of them could not be looked at."""
+        loop, whiplash = self.loop, self.whiplash
+        rma = loop.rmas.get(return_id)
+        loop_problem = loop.unreadable.get(return_id) if rma is None else None
+        whiplash_problem = whiplash.unreadable.get(return_id)
+        if self.distrusted or (rma is None and return_id not in loop.absent and loop_problem is None):
+            return None
+        if return_id not in whiplash.asked and whiplash_problem is None:
+            return None
+        problems = [
+            f"UNREADABLE: {name}'s answer could not be read: {what}"
+            for name, what in (("Whiplash", whiplash_problem), ("Loop", loop_problem))
+            if what is not None
+        ]
+        return Observation(
+            return_id=return_id,
+            rma=rma_of(journal, rma) if rma is not None else None,
+            receipts=self.receipts(return_id),
+            loop_read=loop_problem is None,
+            whiplash_read=whiplash_problem is None,
+            problems=problems,
         )
-    return side
 
 
-async def _list(
-    side: Side, core: Core, since: datetime, until: datetime, by: Literal["updated_at", "created_at"], told: Callable[[int], None]
-) -> None:
-    try:
-        async for row in list_returns(core.loop, since, until, by=by):
-            rma = to_rma(row)
-            before = side.rmas.get(rma.return_id)
-            if before is None or (before.updated_at or since) <= (rma.updated_at or since):
-                side.rmas[rma.return_id] = rma
-            side.rows += 1
-            told(side.rows)
-    except (ApiError, ListIncomplete) as unread:
-        side.fail(unread)
+def problem_of(unread: DecodeError) -> str:
+    """What of an answer cannot be read."""
+    return "; ".join(unread.problems[:3]) or str(unread)
 
 
-async def read_whiplash(
-    core: Core, since: datetime, until: datetime, wanted: Iterable[int], known: dict[int, OpenCase], told: Callable[[int], None]
-) -> Side:
-    """All consumer returns that changed since, all unexpected ones, and those of every return in `wanted`."""
-    side = Side(name="Whiplash", since=since, until=until)
-    changed = {"updated_at_gteq": since.isoformat()}
-    await _take(side, core, list_consumer_returns(core.whiplash, changed), told)
-    await _take(side, core, list_consumer_returns(core.whiplash, {"status_eq": UNEXPECTED}), told)
-    asked = [i for i in wanted if i not in side.receipts]
-    if asked:
-        try:
-            rows = await consumer_returns_by_original_ids(core.whiplash, [core.original_id(i) for i in asked])
-            for row in rows:
-                await _place(side, core, row)
-            side.rows += len(rows)
-        except ApiError as unread:
-            side.fail(unread)
-    by_id = sorted({i for case in known.values() for i in case.consumer_return_ids} - {i for rows in side.receipts.values() for i in rows})
-    for start in range(0, len(by_id), 100):
-        await _take(side, core, list_consumer_returns(core.whiplash, {"id_in": by_id[start : start + 100]}), told)
-    return side
+def in_batches(values: Iterable[int], size: int) -> list[list[int]]:
+    """Sorted, `size` at a time."""
+    ordered = sorted(values)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-async def _take(side: Side, core: Core, rows: AsyncIterator[ConsumerReturn], told: Callable[[int], None]) -> None:
-    try:
-        async for row in rows:
-            await _place(side, core, row)
-            side.rows += 1
-            told(side.rows)
-    except (ApiError, ListIncomplete) as unread:
-        side.fail(unread)
-
-
-async def _place(side: Side, core: Core, row: ConsumerReturn) -> None:
-    owner: Any = await Store(lambda: owner_of(core, row))
-    if owner is None:
-        side.strangers[row.id] = row
-    else:
-        side.receipts.setdefault(owner, {})[row.id] = row
+#: What a sweep reads again of what the last one has read: vendors' clocks and lagging indexes differ.
+OVERLAP = timedelta(hours=48)

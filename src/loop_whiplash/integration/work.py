@@ -26,7 +26,7 @@ from .core import Core, Outcome, log
 from .observe import observe
 from .summary import break_from_dict, summary_of
 
-__all__ = ["advance", "run_due", "work"]
+__all__ = ["Sighting", "advance", "run_due", "work"]
 
 #: How often one advance looks again because something came in between plan and intent.
 LOOKS = 3
@@ -35,17 +35,28 @@ BATCH = 10
 #: When a return that raised is tried again.
 AFTER_ERROR = timedelta(hours=1)
 
-#: What a sweep has read of one return, once its journal (and so the line map) is at hand.
-Seen = Callable[[Journal], Observation]
+View = Callable[[Journal], Observation | None]
 
 
-async def advance(core: Core, return_id: int, *, seen: Seen | None = None, hint: Event | None = None) -> Outcome:
-    """Work on one return now, whether it is due or not. `seen`: what a sweep has read; never acted upon without reading again."""
+@attrs.frozen(kw_only=True)
+class Sighting:
+    """What a sweep has read of one return since `began`: planned on, never acted upon without reading again.
+
+    `view` gives it once the journal (and so the line map) is at hand, or None; `hint` is folded in beside the stored events.
+    """
+
+    began: datetime
+    view: View
+    hint: Event
+
+
+async def advance(core: Core, return_id: int, *, seen: Sighting | None = None) -> Outcome:
+    """Work on one return now, whether it is due or not."""
     at = core.now()
     claim = await Store(lambda: core.ledger.claim(return_id, at=at, lease=core.settings.lease))
     if claim is None:
         return Outcome(return_id=return_id, status="busy", reasons=("another worker has this return now",))
-    return await work(core, claim, seen=seen, hint=hint)
+    return await work(core, claim, seen=seen)
 
 
 async def run_due(core: Core, limit: int = 100) -> list[Outcome]:
@@ -61,10 +72,10 @@ async def run_due(core: Core, limit: int = 100) -> list[Outcome]:
     return outcomes
 
 
-async def work(core: Core, claim: Claim, *, seen: Seen | None = None, hint: Event | None = None) -> Outcome:
+async def work(core: Core, claim: Claim, *, seen: Sighting | None = None) -> Outcome:
     """Work on one claimed return and give the lease back."""
     try:
-        return await _work(core, claim, seen, hint)
+        return await _work(core, claim, seen)
     except LeaseLost:
         return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
     except (LedgerUnavailable, ConfigurationError):
@@ -74,17 +85,24 @@ async def work(core: Core, claim: Claim, *, seen: Seen | None = None, hint: Even
         return await _set_aside(core, claim, broken)
 
 
-async def _work(core: Core, claim: Claim, seen: Seen | None, hint: Event | None) -> Outcome:
+async def _work(core: Core, claim: Claim, seen: Sighting | None) -> Outcome:
     journal = Journal.from_dict(claim.journal)
     unread, read_to = claim.unread, 0
+    view: View | None = None
+    hints: tuple[Event, ...] = ()
+    if seen is not None:
+        hints = (seen.hint,)
+        view = None if await Store(partial(_overtaken, core, claim, journal, seen.began)) else seen.view
     for _ in range(LOOKS):
-        journal = _fold(core, journal, (*unread, *((hint,) if hint else ())))
+        journal = _fold(core, journal, (*unread, *hints))
         read_to = max((event.seq for event in unread), default=read_to)
-        observation = seen(journal) if seen else await observe(core, claim.return_id, journal)
-        journal, planned = _plan(core, journal, observation)
-        if planned.action is not None and core.live and seen is not None:
-            seen, observation = None, await observe(core, claim.return_id, journal)
-            journal, planned = _plan(core, journal, observation)
+        observation = view(journal) if view is not None else None
+        if observation is not None:
+            after, planned = _plan(core, journal, observation)
+        if observation is None or (planned.action is not None and core.live):
+            observation = await observe(core, claim.return_id, journal)
+            after, planned = _plan(core, journal, observation)
+        view, hints, journal = None, (), after
         if planned.action is None:
             looked = observation.loop_read and observation.whiplash_read
             return await _record(core, claim, journal, planned, read_to, looked=looked)
@@ -93,13 +111,23 @@ async def _work(core: Core, claim: Claim, seen: Seen | None, hint: Event | None)
         try:
             acted = await act(core, claim, journal, observation, planned.action, read_to)
         except LookAgain:
-            history = await Store(lambda: core.ledger.history(claim.return_id))
-            unread, seen, hint = tuple(e for e in history if e.seq > read_to and not e.kind.startswith("step.")), None, None
+            unread = tuple(event for event in await Store(lambda: core.ledger.unread(claim.return_id)) if event.seq > read_to)
             continue
         planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks)
         return await _record(core, claim, acted.journal, planned, read_to, acted)
     planned = Plan(next_check_at=core.now(), reasons=("something kept coming in between plan and action; due again at once",))
     return await _record(core, claim, journal, planned, read_to, looked=False, again=True)
+
+
+def _overtaken(core: Core, claim: Claim, journal: Journal, began: datetime) -> bool:
+    """Has anything come in, or has anybody looked or acted, that rows read since `began` may not show? Whiplash's search lags."""
+    since = began - core.settings.lag
+    if any(event.at > since for event in claim.unread):
+        return True
+    if journal.create.phase == "sending" or {journal.process.phase, journal.flag.phase} & {"sending", "accepted"}:
+        return True
+    case = None if claim.is_new else core.ledger.case(claim.return_id)
+    return case is not None and case.updated_at > since
 
 
 def _fold(core: Core, journal: Journal, events: tuple[Event, ...]) -> Journal:

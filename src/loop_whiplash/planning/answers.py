@@ -207,8 +207,9 @@ def orphan_of_nobody(s: Situation) -> Plan:
 
 
 def unknown_to_both(s: Situation) -> Plan:
-    seen = s.journal.first_seen_at
-    over = None if seen is None else seen + s.settings.orphan_grace
+    # Since Loop ceased to know it, not since it was met: a key of another shop, put in by mistake, must not end what is old.
+    unknown = s.journal.since.get("UNKNOWN_TO_LOOP") or s.journal.first_seen_at
+    over = None if unknown is None else unknown + s.settings.orphan_grace
     if over is not None and s.create.phase == "sending":
         over = max(over, s.create_bound)
     if over is not None and s.at >= over:

@@ -262,10 +262,14 @@ def missed_webhook(
 ) -> Break | None:
     """`WEBHOOK_MISSED` where the sweep found the return or its receipt first; None where webhooks told of both.
 
-    It never stands among a plan's breaks: it has healed by the time it is known, and is only counted.
+    It never stands among a plan's breaks: it has healed by the time it is known, and is only counted. It dates from what
+    there was to tell: the return's creation, the count of its goods; where neither is given, from when the journal began.
     """
-    found = [side for side, by in (("the return", journal.found_by), ("the receipt", journal.receipt_found_by)) if by == "sweep"]
+    counted = min((receipt.received_at for receipt in receipts if receipt.received_at is not None), default=None)
+    sides = (("the return", journal.found_by, rma.created_at if rma else None), ("the receipt", journal.receipt_found_by, counted))
+    found = [(side, time) for side, by, time in sides if by == "sweep"]
     if not found:
         return None
-    reason = f"The sweep found {' and '.join(found)}; no webhook had told."
-    return open_break("WEBHOOK_MISSED", at=at, since=journal.first_seen_at, return_id=return_id, rma=rma, receipts=receipts, reason=reason)
+    since = min((time for _, time in found if time is not None), default=journal.first_seen_at)
+    reason = f"The sweep found {' and '.join(side for side, _ in found)}; no webhook had told."
+    return open_break("WEBHOOK_MISSED", at=at, since=since, return_id=return_id, rma=rma, receipts=receipts, reason=reason)

@@ -83,8 +83,14 @@ def _loop_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journ
     return journal if journal.found_by else attrs.evolve(journal, found_by="webhook")
 
 
+#: Whiplash webhooks that tell nothing of a receipt.
+_NO_RECEIPT = ("consumer_return.created", "consumer_return.deleted")
+
+
 def _whiplash_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
-    return journal if journal.receipt_found_by else attrs.evolve(journal, receipt_found_by="webhook")
+    return (
+        journal if journal.receipt_found_by or said.get("event_name") in _NO_RECEIPT else attrs.evolve(journal, receipt_found_by="webhook")
+    )
 
 
 def _sweep_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
@@ -305,8 +311,13 @@ def _drifted(observation: Observation, journal: Journal) -> bool:
     return rma is not None and not double and drift(rma, observation.receipts, journal) is not None
 
 
+def _unknown(observation: Observation, journal: Journal) -> bool:
+    return observation.loop_read and observation.rma is None
+
+
 #: Conditions that neither system dates: code → does it hold in this observation.
 _TIMELESS: Mapping[str, Callable[[Observation, Journal], bool]] = {
+    "UNKNOWN_TO_LOOP": _unknown,
     "SOURCE_INCOMPLETE": _unread,
     "UNREADABLE": _unreadable,
     "DUPLICATE_IN_WMS": _double,

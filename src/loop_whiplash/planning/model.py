@@ -123,7 +123,8 @@ class Journal:
         flagged: the keys of every blocking finding ever flagged here. flag_evidence: of the last flag of ours.
         allowed_sends: how many processes may ever be sent: 1, and one more for each `retry()` by a person.
         held_by: who holds it since `held_at`, or None. attached: consumer return ids a person tied to it.
-        seen: receipt id (as text) → when first seen. since: break code → when it was first seen, for breaks without an event time.
+        seen: receipt id (as text) → when first seen. since: break code, ``state:`` and Loop's state, or
+            ``UNKNOWN_TO_LOOP`` → when that was first seen; it goes when it is over.
         failed_at, failure: the last `return.processing.failed`. shadow: in shadow mode, what would have been done, newest last.
     """
 

@@ -47,6 +47,7 @@ _LENGTHS: Mapping[str, tuple[timedelta, timedelta]] = {
     "paid_not_received_after": (7 * _DAY, 30 * _DAY),
     "watch_for": (7 * _DAY, 3650 * _DAY),
     "orphan_grace": (_MOMENT, 30 * _DAY),
+    "keep_events": (7 * _DAY, 3650 * _DAY),
 }
 _OPTIONAL = ("unlabelled_after", "eta")
 
@@ -100,6 +101,7 @@ class Settings:
             each between 7 and 30 days.
         watch_for: how long a closed return without goods is still watched.
         orphan_grace: how long a return that Loop does not know is waited for.
+        keep_events: how long the events of settled returns, and webhooks that named no return, are kept; a whole sweep deletes older ones.
         absent_limit: share of known ids that may be absent in one sweep before the key is taken to be the wrong one.
 
     Raises `ConfigurationError` for an unknown word, a length out of bounds, and for two settings that contradict each
@@ -138,6 +140,7 @@ class Settings:
     paid_not_received_after: timedelta = timedelta(days=21)
     watch_for: timedelta = timedelta(days=90)
     orphan_grace: timedelta = timedelta(days=2)
+    keep_events: timedelta = timedelta(days=90)
     absent_limit: float = 0.05
 
     def __attrs_post_init__(self) -> None:

@@ -30,7 +30,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn
 from .announced import DIFFERED, Announced
 from .compact import COUNTED, ID, KIND, Catalogue, seconds_of, unpack
 from .healthy import healthy_check
-from .judge import Judge
+from .judge import Judge, unexpected
 from .report import Flow, Report
 from .rows import EXAMPLES, Reading, problem_of, return_id_in
 
@@ -293,9 +293,7 @@ class _Join:
                 continue  # an older version of an RMA that has its key by now
             receipt = stored if isinstance(stored, Receipt) else next(iter(self._receipts(None, _loads(stored), Journal())))
             self.judge.keep_stranger(receipt)
-            yield self.judge.unexpected(
-                receipt, f"Status {receipt.status}, {len(receipt.units)} counted, and it names no return.", self.candidates.get(row_id, ())
-            )
+            yield unexpected(receipt, at=self.judge.at, candidates=self.candidates.get(row_id, ()))
         for row_id, what in sorted(self.announced.unread_rows.items()):
             found = open_break("UNREADABLE", at=self.judge.at, reason=f"consumer return {row_id}: {what}")
             yield attrs.evolve(found, consumer_return_id=row_id)

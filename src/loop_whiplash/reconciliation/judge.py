@@ -30,7 +30,7 @@ from .report import COUNTED_ONLY
 from .rows import problem_of
 from .stored_cases import StoredCases
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "personal_of", "unexpected"]
 
 #: What is concluded from the absence of an RMA, of a count, or of lines.
 _FROM_ABSENCE = frozenset(
@@ -103,6 +103,7 @@ class Judge:
         *,
         loop_problem: str | None = None,
         whiplash_problems: Iterable[str] = (),
+        personal: Mapping[str, str] | None = None,
     ) -> bool:
         """Find what is wrong with one return, and keep it. Gives whether goods were counted. Never raises for a bad return."""
         self.forget(return_id)
@@ -117,14 +118,14 @@ class Judge:
                 whiplash_read=not whiplash_problems,
                 problems=tuple(f"UNREADABLE: {problem}" for problem in ([loop_problem] if loop_problem else whiplash_problems)),
             )
-            self._judge(observation, journal, rma if isinstance(rma, Return) else None)
+            self._judge(observation, journal, personal_of(rma) if isinstance(rma, Return) else personal or {})
             return any(receipt.units for receipt in observation.receipts)
         except Exception as broken:
             reason = f"It could not be judged: {problem_of(broken)}."
             self.found[return_id] = (open_break("UNREADABLE", at=self.at, return_id=return_id, reason=reason),)
             return False
 
-    def _judge(self, observation: Observation, journal: Journal, row: Return | None) -> None:
+    def _judge(self, observation: Observation, journal: Journal, personal: Mapping[str, str]) -> None:
         return_id = observation.return_id
         planned = plan(observation, journal, policy=self.policy, settings=self.settings, at=self.at, matcher=self.matcher)
         breaks = [*planned.breaks, *self._intended(planned, observation, journal)]
@@ -136,7 +137,7 @@ class Judge:
             breaks = list(self._of_nobody(breaks, observation))
         if breaks:
             self.found[return_id] = tuple([self._shared(found) for found in breaks])
-            self._keep(observation, planned, row)
+            self._keep(observation, planned, personal)
 
     def _intended(self, planned: Plan, observation: Observation, journal: Journal) -> Iterable[Break]:
         """What plan would do, as a break that heals, unless it stands among the breaks already."""
@@ -173,9 +174,9 @@ class Judge:
 
     def _of_nobody(self, breaks: list[Break], observation: Observation) -> Iterable[Break]:
         """Loop knows no such return; a delivery that nobody announced is an unexpected one, whatever its key says."""
-        unexpected = [receipt for receipt in observation.receipts if receipt.status == ConsumerReturnStatus.UNEXPECTED]
-        if unexpected:
-            return [self.unexpected(unexpected[0], f"Its key names return {observation.return_id}, which Loop does not know.")]
+        goods = [receipt for receipt in observation.receipts if receipt.status == ConsumerReturnStatus.UNEXPECTED]
+        if goods:
+            return [unexpected(goods[0], at=self.at, reason=f"Its key names return {observation.return_id}, which Loop does not know.")]
         reason = f"It names return {observation.return_id}, which is not among Loop's."
         return [
             attrs.evolve(found, return_id=None, reason=reason if found.code == "ORPHAN_IN_WMS" else found.reason)
@@ -183,13 +184,6 @@ class Judge:
             else found
             for found in breaks
         ]
-
-    def unexpected(self, receipt: Receipt, reason: str, candidates: Iterable[int] = ()) -> Break:
-        """Goods of no return."""
-        likely = " or ".join(str(return_id) for return_id in sorted(candidates))
-        step = f"Its tracking number is that of return {likely}: attach() it there if the goods are." if likely else None
-        since = receipt.arrived_at or receipt.created_at
-        return open_break("UNEXPECTED_RETURN", at=self.at, since=since, receipts=(receipt,), reason=reason, next_step=step)
 
     def unreadable_too(self, return_id: int, what: str) -> None:
         """A version of a return could not be read, though another was judged."""
@@ -221,7 +215,7 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------------------- cases
 
-    def _keep(self, observation: Observation, planned: Plan, row: Return | None) -> None:
+    def _keep(self, observation: Observation, planned: Plan, personal: Mapping[str, str]) -> None:
         if all(found.code in COUNTED_ONLY for found in self.found[observation.return_id]):
             return
         known = observation.rma is not None or not observation.loop_read
@@ -231,7 +225,7 @@ class Judge:
             receipts=observation.receipts,
             decision=self._decision(observation, planned),
             reasons=planned.reasons,
-            personal=_personal(row),
+            personal=personal,
         )
         key = observation.return_id if known or not observation.receipts else f"rma-{observation.receipts[0].id}"
         self.cases.put(key, case)
@@ -253,6 +247,15 @@ class Judge:
             self.gone.discard(return_id)
 
 
+def unexpected(receipt: Receipt, *, at: datetime, reason: str = "", candidates: Iterable[int] = ()) -> Break:
+    """Goods of no return; `candidates`: returns of its tracking number."""
+    likely = " or ".join(str(return_id) for return_id in sorted(candidates))
+    step = f"Its tracking number is that of return {likely}: attach() it there if the goods are." if likely else None
+    since = receipt.arrived_at or receipt.created_at
+    reason = reason or f"Status {receipt.status}, {len(receipt.units)} counted, and it names no return."
+    return open_break("UNEXPECTED_RETURN", at=at, since=since, receipts=(receipt,), reason=reason, next_step=step)
+
+
 def _undecided(found: Break) -> Break:
     """Goods were counted, that is sure; what follows from it is not, before all of them are known."""
     if found.code != "RECEIVED_NOT_ACTIONED":
@@ -263,9 +266,8 @@ def _undecided(found: Break) -> Break:
     )
 
 
-def _personal(row: Return | None) -> Mapping[str, str]:
-    if row is None:
-        return {}
+def personal_of(row: Return) -> Mapping[str, str]:
+    """Name, e-mail and status page of the shopper, where there are any; shown only in a report that is asked for them."""
     name = " ".join(part for part in (row.customer_first_name, row.customer_last_name) if part) or (
         row.address.name if row.address else None
     )
