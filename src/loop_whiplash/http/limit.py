@@ -101,15 +101,14 @@ class RateLimit:
             if remaining is None:
                 return
             free = self.limit - sum(1 for place in self._places if place > now - self._stretch)
-            for _ in range(free - max(0, remaining)):
-                # Somebody else has taken this place; when, we do not know: now is the safe answer.
-                self._insert(now)
+            # Somebody else has taken the difference; when, we do not know: now is the safe answer.
+            self._insert(now, free - max(0, remaining))
 
-    def _insert(self, place: float) -> None:
+    def _insert(self, place: float, times: int) -> None:
         later = [each for each in self._places if each > place]
         for _ in later:
             self._places.pop()
-        self._places.append(place)
+        self._places.extend([place] * times)
         self._places.extend(later)
 
     def _hold(self, now: float, retry_after: float | None) -> None:
