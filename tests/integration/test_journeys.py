@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from house import House
 
 from loop_whiplash import Verdict
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
 
 
 def test_an_exact_return_is_processed_once(house: House) -> None:
@@ -76,8 +71,8 @@ def test_a_half_counted_parcel_waits_and_is_then_processed(house: House) -> None
     assert ret.was_processed
 
 
-def test_a_webhook_that_never_came_is_found_by_the_sweep() -> None:
-    house = House(webhooks=False)
+def test_a_webhook_that_never_came_is_found_by_the_sweep(build: Callable[..., House]) -> None:
+    house = build(webhooks=False)
     ret = house.world.shopper.submit_return(1)
     house.world.carrier.scan(ret, "pre_transit")
     house.world.clock.advance(hours=20)
@@ -93,8 +88,8 @@ def test_a_webhook_that_never_came_is_found_by_the_sweep() -> None:
     assert len(house.world.truth.processes(ret.id)) == 1
 
 
-def test_a_return_without_a_label_gets_its_rma_within_three_days() -> None:
-    house = House(webhooks=False)
+def test_a_return_without_a_label_gets_its_rma_within_three_days(build: Callable[..., House]) -> None:
+    house = build(webhooks=False)
     ret = house.world.shopper.submit_return(1, label=False)
     for _ in range(3):
         house.world.clock.advance(days=1)
@@ -148,8 +143,9 @@ def test_a_held_return_is_left_alone_until_it_is_released(house: House) -> None:
     assert ret.was_processed
 
 
-def test_returns_created_before_start_are_never_acted_on(house: House) -> None:
-    late = House(settings={"start": house.world.clock.now() + timedelta(days=30)})
+def test_returns_created_before_start_are_never_acted_on(build: Callable[..., House]) -> None:
+    late = build()
+    late.integration = late.open({"start": late.start + timedelta(days=30)})
     ret = late.world.shopper.submit_return(1)
     late.world.carrier.scan(ret, "pre_transit")
     late.run(days=1)
@@ -157,8 +153,8 @@ def test_returns_created_before_start_are_never_acted_on(house: House) -> None:
     assert late.rmas(ret) == 0
 
 
-def test_shadow_mode_acts_on_nothing_and_remembers_what_it_would_have_done() -> None:
-    house = House(settings={"mode": "shadow"})
+def test_shadow_mode_acts_on_nothing_and_remembers_what_it_would_have_done(build: Callable[..., House]) -> None:
+    house = build(settings={"mode": "shadow"})
     ret = house.announced(1)
     assert house.rmas(ret) == 0
     case = house.integration.case(ret.id)

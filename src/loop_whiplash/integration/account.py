@@ -202,6 +202,7 @@ def _sentence(event: Event) -> str:
 
 def _unreadable(core: Core) -> Iterator[Break]:
     for aside in core.ledger.asides(limit=100):
-        if aside.kind == "unreadable":
-            reason = f"A webhook of {aside.source} could not be read and was kept aside as event {aside.seq}."
+        system, _, what = aside.kind.partition(".")
+        if what == "unreadable":
+            reason = f"A webhook of {system.capitalize()} was kept aside as event {aside.seq}: {aside.source}"
             yield open_break("UNREADABLE", at=aside.at, reason=reason)

@@ -16,12 +16,13 @@ import attrs
 
 from loop_whiplash.errors import LoopWhiplashError
 from loop_whiplash.http.flow import Store
+from loop_whiplash.returns import return_id_of
 from loop_whiplash.returns.model import ExpectedUnit, Rma
 from loop_whiplash.whiplash.lists import items_by_barcode, items_by_sku, list_consumer_returns, orders_by_original_id
 from loop_whiplash.whiplash.models import ConsumerReturn, Item, Order
 
 from .core import Core
-from .inbox import return_id_of, rma_key
+from .inbox import rma_key
 
 __all__ = ["Resolved", "Unresolved", "candidates", "resolve", "shop_orders"]
 
@@ -65,7 +66,7 @@ async def _free(core: Core, rma: Rma, row: ConsumerReturn) -> bool:
     owner = await Store(lambda: core.ledger.get(rma_key(row.id)))
     if owner is not None:
         return owner == str(rma.return_id)
-    named = return_id_of(core, row.originator.original_id if row.originator else None)
+    named = return_id_of(row.originator.original_id if row.originator else None, core.settings.original_id_prefix)
     if named is not None and named != rma.return_id:
         return False
     # One that is older than the return cannot have been made for it.

@@ -16,11 +16,15 @@ from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, LoopWhipla
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Event
 from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
+from loop_whiplash.returns import return_id_of
 from loop_whiplash.signatures import Headers
 from loop_whiplash.whiplash.models import ConsumerReturn
 from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, decode_whiplash_event, verify_whiplash
 
 from .core import Core
+
+#: Of a webhook that cannot be read, so many bytes are kept.
+KEPT = 65_536
 
 __all__ = ["WebhookReply", "receive_loop", "receive_whiplash", "rma_key"]
 
@@ -37,15 +41,6 @@ class WebhookReply:
 def rma_key(consumer_return_id: int) -> str:
     """The ledger's fact that says which Loop return an RMA belongs to, where its own original id does not."""
     return f"rma/{consumer_return_id}"
-
-
-def return_id_of(core: Core, original_id: str | None) -> int | None:
-    """The Loop return id an RMA of ours is called by, or None when the id is not of our making."""
-    prefix = core.settings.original_id_prefix
-    if original_id is None or not original_id.startswith(prefix):
-        return None
-    digits = original_id[len(prefix) :]
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 async def receive_loop(core: Core, body: bytes, headers: Headers) -> WebhookReply:
@@ -80,7 +75,7 @@ def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
     if stored is not None:
         return int(stored)
     originator = consumer_return.originator
-    return return_id_of(core, originator.original_id if originator else None)
+    return return_id_of(originator.original_id if originator else None, core.settings.original_id_prefix)
 
 
 async def _receive(core: Core, system: str, body: bytes, read: Callable[[], Event]) -> WebhookReply:
@@ -94,7 +89,8 @@ async def _receive(core: Core, system: str, body: bytes, read: Callable[[], Even
         except LoopWhiplashError as unreadable:
             if unreadable.status_hint is None:
                 raise
-            aside = Event(kind="unreadable", return_id=unreadable.return_id, at=core.now(), body=body, source=system)
+            kind, kept = f"{system}.unreadable", body[:KEPT]
+            aside = Event(kind=kind, return_id=unreadable.return_id, at=core.now(), body=kept, source=str(unreadable)[:KEPT])
             core.ledger.accept(aside, due_at=core.now() if unreadable.return_id else None)
             return WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
         core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)

@@ -10,10 +10,11 @@ import marshal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from loop_whiplash.returns import return_id_of
 from loop_whiplash.returns.model import Receipt
 from loop_whiplash.whiplash.models import ConsumerReturn, ConsumerReturnStatus
 
-from .compact import COUNTED, ID, KIND, STATUS, TRACKING, UPDATED, Catalogue, line_numbers, pack, return_id_of, seconds_of
+from .compact import COUNTED, ID, KIND, STATUS, TRACKING, UPDATED, Catalogue, line_numbers, pack, seconds_of
 from .memory import Memory
 from .rows import Reading, original_id_in, problem_of, return_id_in
 

@@ -20,7 +20,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn, Originator, ReturnItem
 
 __all__ = [
     "ARRIVED", "COUNTED", "DELIVERED", "ID", "KIND", "LINES", "ODD", "STATUS", "TRACKING", "UNCOUNTED", "UPDATED",
-    "Catalogue", "line_numbers", "pack", "return_id_of", "seconds_of", "time_of", "unpack",
+    "Catalogue", "line_numbers", "pack", "seconds_of", "time_of", "unpack",
 ]  # fmt: skip
 
 #: Kinds: nothing counted, something counted; `ODD` ones have problems and are never judged in passing.
@@ -51,18 +51,6 @@ class Catalogue:
             self.items.append(item_id)
             self.skus.append(sku)
         return known
-
-
-def return_id_of(original_id: str | None, prefix: str) -> int | None:
-    """The Loop return an original id names: the prefix and up to 18 digits; None for any other text.
-
-    >>> return_id_of("shop-110", "shop-"), return_id_of("110b", ""), return_id_of(None, "")
-    (110, None, None)
-    """
-    if original_id is None or not original_id.startswith(prefix):
-        return None
-    digits = original_id[len(prefix) :] if prefix else original_id
-    return (int(digits) or None) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
 def seconds_of(time: datetime | None) -> int | float | str | None:

@@ -21,7 +21,7 @@ from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.breaks import worth
 from loop_whiplash.planning.model import Observation
 from loop_whiplash.planning.settings import Settings
-from loop_whiplash.returns import to_receipt, to_rma
+from loop_whiplash.returns import return_id_of, to_receipt, to_rma
 from loop_whiplash.returns.model import Receipt, Rma
 from loop_whiplash.whiplash.models import ConsumerReturn
 
@@ -182,8 +182,6 @@ def history_of(
 
     Raises `DecodeError` for a consumer return that cannot be read.
     """
-    from .compact import return_id_of
-
     prefix = (settings or Settings()).original_id_prefix
     by_return: dict[int, dict[int, ConsumerReturn | Mapping[str, Any]]] = {}
     for row in consumer_returns:

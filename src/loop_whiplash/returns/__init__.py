@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .from_loop import to_rma
-from .from_whiplash import MAX_UNITS_PER_LINE, to_receipt, with_item_ids
+from .from_whiplash import MAX_UNITS_PER_LINE, return_id_of, to_receipt, with_item_ids
 from .model import ExpectedUnit, Receipt, ReceiptLine, ReceivedUnit, Rma
 from .to_whiplash import ConsumerReturnDraft, to_consumer_return
 
@@ -15,6 +15,7 @@ __all__ = [
     "ReceiptLine",
     "ReceivedUnit",
     "Rma",
+    "return_id_of",
     "to_consumer_return",
     "to_receipt",
     "to_rma",

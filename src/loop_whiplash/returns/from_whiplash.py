@@ -66,7 +66,7 @@ def to_receipt(
         units=_with_lines(units, line_map or {}),
         final=consumer_return.status in final_statuses and bool(units),
         received_at=consumer_return.completed_at or consumer_return.arrived_at,
-        return_id=_return_id(original_id, original_id_prefix),
+        return_id=return_id_of(original_id, original_id_prefix),
         status=consumer_return.status,
         lines=tuple(lines.values()),
         original_id=original_id,
@@ -131,8 +131,15 @@ def _with_lines(units: list[ReceivedUnit], line_map: Mapping[str, Sequence[str]]
     return tuple(attrs.evolve(unit, line_id=next(spare[str(unit.item_id)], None)) if str(unit.item_id) in spare else unit for unit in units)
 
 
-def _return_id(original_id: str | None, prefix: str) -> int | None:
+def return_id_of(original_id: str | None, prefix: str = "") -> int | None:
+    """The Loop return an original id names: the prefix and an id of up to 18 digits, as we write it; None for any other text.
+
+    >>> return_id_of("shop-110", "shop-"), return_id_of("110b"), return_id_of("0110"), return_id_of(None)
+    (110, None, None, None)
+    """
     if original_id is None or not original_id.startswith(prefix):
         return None
-    rest = original_id[len(prefix) :]
-    return int(rest) if _RETURN_ID.fullmatch(rest) and int(rest) > 0 else None
+    digits = original_id[len(prefix) :] if prefix else original_id
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18 or digits[0] == "0":
+        return None
+    return int(digits)
