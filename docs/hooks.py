@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
 
-from loop_whiplash import Policy, Settings, errors
+from loop_whiplash import LoopClient, Policy, Settings, WhiplashClient, errors
+from loop_whiplash.http.groups import endpoint, listing, lookup
 from loop_whiplash.matching.codes import CODES
 from loop_whiplash.planning.breaks import BREAKS
+
+sys.path.insert(0, str(Path(__file__).parent))
+from docstrings import items, markdown, section
 
 
 def length(value: timedelta) -> str:
@@ -41,26 +47,13 @@ def default(field: attrs.Attribute[Any]) -> str:
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """What a class's docstring says of each of its fields, in ``Attributes:``, as ``name, name: text.``"""
-    names = {field.name for field in attrs.fields(kind)}
-    text = inspect.getdoc(kind) or ""
-    block = text.partition("Attributes:\n")[2]
-    block = re.split(r"\n\S|\n\n", block)[0]
-    block = " ".join(line.strip() for line in block.splitlines())
-    found: dict[str, str] = {}
-    starts = [
-        match
-        for match in re.finditer(r"(?:(?<=^)|(?<=[.;] ))(\w+(?:, \w+)*): ", block)
-        if all(name in names for name in match[1].split(", "))
-    ]
-    for here, after in zip(starts, [*starts[1:], None], strict=True):
-        said = block[here.end() : after.start() if after else None].strip().rstrip(";")
-        for name in here[1].split(", "):
-            found[name] = said
-    for name in names - found.keys():
+    """What a class's docstring says of each of its fields, in ``Attributes:``."""
+    names = [field.name for field in attrs.fields(kind)]
+    found = items(section(inspect.getdoc(kind) or "", "Attributes"), names)
+    for name in names:
         # "…; `return_action` for every other outcome": said in the sentence of another.
         told = next((said for said in found.values() if f"`{name}`" in said), None)
-        if told is not None:
+        if name not in found and told is not None:
             found[name] = told
     return found
 
@@ -145,12 +138,69 @@ def error_table() -> str:
     return table("Error", "What happened", "What to do", rows=walk(errors.LoopWhiplashError, 0))
 
 
+# --------------------------------------------------------------------------------------------- methods of clients
+
+
+def methods(client: type, name: str) -> str:
+    """Every method of a client, by resource, as one calls it on the sync client."""
+    parts: list[str] = []
+    for group, kind in inspect.get_annotations(client, eval_str=True).items():
+        parts.append(f"### {name}.{group} {{ #{name}.{group} }}\n\n{inspect.getdoc(kind)}")
+        found = {
+            key: each
+            for base in reversed(kind.__mro__)
+            for key, each in vars(base).items()
+            if isinstance(each, endpoint | lookup | listing)
+        }
+        parts += [method(f"{name}.{group}.{key}", each) for key, each in found.items()]
+    return "\n\n".join(parts)
+
+
+def method(called: str, made: Any) -> str:
+    """One method: its name, how it is called and what it gives, and its docstring."""
+    function = made._function
+    parameters = list(inspect.signature(function).parameters.values())[1 if made.takes_session else 0 :]
+    head = f"#### {called.rpartition('.')[2]} {{ #{called} }}"
+    parameters = [each.replace(annotation=spelled(str(each.annotation), function)) for each in parameters]
+    return f"{head}\n\n```python\n{call(called, parameters, given(function))}\n```\n\n" + markdown(
+        inspect.getdoc(function) or "", [each.name for each in parameters]
+    )
+
+
+def given(function: Callable[..., Any]) -> str:
+    """What a caller of the sync client gets: of a `Call` what it reads, of an async generator an iterator."""
+    said = str(inspect.get_annotations(function)["return"])
+    read = re.fullmatch(r"(?:Call|AsyncGenerator)\[(.+?)(, None)?\]", said)
+    return said if read is None else f"Iterator[{read[1]}]" if read[2] else read[1]
+
+
+def spelled(annotation: str, function: Callable[..., Any]) -> str:
+    """An annotation with the names of this library's own aliases written out."""
+
+    def aliased(name: re.Match[str]) -> str:
+        meant = function.__globals__.get(name[0])
+        return name[0] if meant is None or isinstance(meant, type) or name[0] in ("Any", "Literal") else str(meant).replace("typing.", "")
+
+    return re.sub(r"\b[A-Z]\w+", aliased, annotation).replace("collections.abc.", "")
+
+
+def call(called: str, parameters: list[inspect.Parameter], gives: str) -> str:
+    """A signature, on one line where it fits a page."""
+    words = [f"{each.name}: {each.annotation}" + ("" if each.default is each.empty else f" = {each.default!r}") for each in parameters]
+    first = next((number for number, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY), len(parameters))
+    words[first:first] = ["*"] if first < len(parameters) else []
+    line = f"{called}({', '.join(words)}) -> {gives}"
+    return line if len(line) <= 90 else f"{called}(\n" + "".join(f"    {each},\n" for each in words) + f") -> {gives}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": lambda: fields(Settings),
     "policy": lambda: fields(Policy),
     "breaks": breaks,
     "findings": findings,
     "errors": error_table,
+    "loop": lambda: methods(LoopClient, "loop"),
+    "whiplash": lambda: methods(WhiplashClient, "whiplash"),
 }
 
 

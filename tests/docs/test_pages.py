@@ -103,8 +103,8 @@ def test_the_tables_are_whole() -> None:
 
 
 def test_a_page_leaves_out_what_is_not_for_readers() -> None:
-    shown = hooks().on_page_markdown("a\n<!-- setup\nsecret = 1\n-->\nb <!-- table: errors -->")
-    assert "secret" not in shown
+    shown = hooks().on_page_markdown("a\n<!-- setup\nnot_for_readers = 1\n-->\nb <!-- table: errors -->")
+    assert "not_for_readers" not in shown
     assert "OutcomeUnknown" in shown
 
 

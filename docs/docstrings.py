@@ -1,0 +1,99 @@
+"""Docstrings of this library, as pages show them.
+
+They are written densely: several names to a line, in ``Args:`` and ``Attributes:``. On a page each name gets a line of its own, and
+a class shows all its fields with their types. Also the griffe extension that mkdocstrings runs them through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+import griffe
+
+TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": "Example"}
+_SECTION = re.compile(rf"^({'|'.join(TITLES)}):\n((?:[ ]{{4}}.*\n?|[ ]*\n)*)", re.MULTILINE)
+_BARE_ADDRESS = re.compile(r"(?<![(<\"`])\bhttps?://[^\s)`>]*[^\s)`>.,;:]")
+
+
+def items(text: str, names: Collection[str]) -> dict[str, str]:
+    """``a, b: text. c: text`` → what is said of each name. Only `names` count as such, so that colons in a text do no harm."""
+    text = " ".join(text.split())
+    starts = [
+        found
+        for found in re.finditer(r"(?:(?<=^)|(?<=[.;)`] ))(\w+(?:, \w+)*): ", text)
+        if all(name in names for name in found[1].split(", "))
+    ]
+    ends = [*(each.start() for each in starts[1:]), len(text)]
+    said: dict[str, str] = {}
+    for here, end in zip(starts, ends, strict=False):
+        words = text[here.end() : end].strip().rstrip(";")
+        for name in here[1].split(", "):
+            said[name] = words
+    return said
+
+
+def section(text: str, title: str) -> str:
+    """The body of one section of a docstring, or nothing."""
+    return next((found[2] for found in _SECTION.finditer(text) if found[1] == title), "")
+
+
+def linked(text: str) -> str:
+    """Bare addresses as links that show the host."""
+    return _BARE_ADDRESS.sub(lambda found: f"[{found[0].split('/')[2]}]({found[0]})", text)
+
+
+def clear(text: str, *, parameters: Collection[str] = (), fields: Mapping[str, str] | None = None) -> str:
+    """A docstring whose sections have one line a name. `fields`: name → type; those of which nothing is said close it, by type."""
+    text = text.rstrip() + "\n"
+    for title, names in (("Args", parameters), ("Attributes", fields or ())):
+        given = section(text, title)
+        if given and names:
+            lines = "".join(f"    {name}: {words}\n" for name, words in items(given, names).items())
+            text = text.replace(given, lines + ("\n" if given.endswith("\n\n") else ""), 1)
+    unsaid: dict[str, list[str]] = {}
+    for name, kind in (fields or {}).items():
+        if name not in items(section(text, "Attributes"), list(fields or ())):
+            unsaid.setdefault(kind, []).append(f"`{name}`")
+    if unsaid:
+        intro = "More attributes" if section(text, "Attributes") else "Attributes"
+        text += f"\n{intro}, by type:\n\n" + "".join(f"* `{kind}`: {', '.join(names)}\n" for kind, names in unsaid.items())
+    return linked(text)
+
+
+def markdown(text: str, parameters: Collection[str]) -> str:
+    """A docstring as Markdown, for pages that are made without mkdocstrings."""
+    parts, at = [], 0
+    for found in _SECTION.finditer(text):
+        said = items(found[2], parameters) if found[1] == "Args" else {}
+        body = "".join(f"* `{name}`: {words}\n" for name, words in said.items()) or f"{' '.join(found[2].split())}\n"
+        parts += [text[at : found.start()], f"**{TITLES[found[1]]}:**\n\n" if said else f"**{TITLES[found[1]]}:** ", body, "\n"]
+        at = found.end()
+    return linked("".join([*parts, text[at:]])).strip()
+
+
+class OneLineAName(griffe.Extension):
+    """Clears every docstring of the package once it is loaded."""
+
+    def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
+        """Called by griffe."""
+        self._walk(pkg)
+
+    def _walk(self, thing: griffe.Object) -> None:
+        for member in list(thing.members.values()):
+            if member.is_alias:
+                continue
+            if member.docstring is not None:
+                parameters = [each.name for each in member.parameters] if member.is_function or member.is_class else []
+                member.docstring.value = clear(member.docstring.value, parameters=parameters, fields=dict(_fields(member)))
+            if member.is_module or member.is_class:
+                self._walk(member)
+
+
+def _fields(thing: griffe.Object) -> Iterator[tuple[str, str]]:
+    """The fields of an attrs class and their types, as one who uses it sees them."""
+    if thing.is_class and any(str(each.value).startswith("attrs.") for each in thing.decorators):
+        for name, member in thing.members.items():
+            kind = str(member.annotation) if member.is_attribute and member.annotation is not None else "ClassVar"
+            if not name.startswith("_") and "ClassVar" not in kind and "init=False" not in str(member.value):
+                yield name, kind
