@@ -247,7 +247,7 @@ async def _process(step: Step, action: Process) -> Acted:
     except IntentExists:
         return Acted(journal=journal, result="in doubt", due_at=at + SETTLE_AFTER)
     try:
-        # The details are copied to the return's timeline: https://docs.loopreturns.com/reference/processreturn
+        # The details are copied to the return's timeline: https://docs.loopreturns.com/api-reference/latest/return-actions/process-return
         trace = {"source": core.settings.note_prefix, "send": sending.sends, "evidence": action.evidence[:16]}
         await _send_once(core, core.loop, process_return(step.return_id, trace), at)
     except NOT_MADE as refusal:

@@ -53,7 +53,7 @@ def _unexpected(expected: str) -> DecodeError:
 def accepted(what: str, return_id: int) -> Callable[[Reply], None]:
     """An action: success is exactly ``true`` (the OpenAPI types it as the text ``"true"``); all other JSON is a refusal.
 
-    https://docs.loopreturns.com/api-reference/latest/warehouse/process-return
+    https://docs.loopreturns.com/api-reference/latest/return-actions/process-return
     """
 
     def read(reply: Reply) -> None:

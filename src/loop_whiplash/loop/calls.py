@@ -1,6 +1,6 @@
 """Loop's endpoints, one plain function each, with the page it is from. Each returns a `Call`; a `Session` carries it out.
 
-All pages are below https://docs.loopreturns.com/api-reference/latest. What the pages leave open is in ``docs/quirks``.
+What the pages leave open is in ``docs/explanation/unverified.md``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def find_returns(*, order_name: str | None = None, provider_order_id: int | str 
 
 
 def get_notes(return_id: int) -> Call[list[Note]]:
-    """A return's notes, newest first; none is an empty list. https://docs.loopreturns.com/api-reference/latest/notes/get-return-notes"""
+    """A return's notes, newest first; none is an empty list. https://docs.loopreturns.com/api-reference/latest/return-actions/get-return-notes"""
     path = f"/warehouse/return/{segment(return_id, 'return_id')}/notes"
     return Call(system="loop", method="GET", path=path, decode=answers.notes(Note), return_id=return_id, accepts=frozenset({422}))
 
@@ -88,7 +88,7 @@ def get_asn(start: date | datetime, end: date | datetime) -> Call[list[AsnRow]]:
     """The Advanced Shipping Notice between two days (UTC, both included), at most 120 days: one row a returned line.
 
     Which time of a return is looked at is not documented, nor is a return id among the fields: take the rows as hints.
-    https://docs.loopreturns.com/api-reference/latest/reporting/advanced-shipping-notice
+    https://docs.loopreturns.com/api-reference/latest/return-data/advanced-shipping-notice
     """
     first, last = _day(start, "start"), _day(end, "end")
     if not timedelta(0) <= last - first <= LONGEST_WINDOW:
@@ -121,25 +121,25 @@ def process_return(return_id: int, details: Mapping[str, Any] | None = None) -> 
         details: a JSON object that Loop copies to the timeline, and to the exchange order as "Additional Details".
 
     Raises `ActionRefused` (``.code``, ``.state``) when Loop says no. Never sent twice by itself: `OutcomeUnknown` when in doubt.
-    https://docs.loopreturns.com/api-reference/latest/warehouse/process-return
+    https://docs.loopreturns.com/api-reference/latest/return-actions/process-return
     """
     return _action("process", return_id, None if details is None else dict(details))
 
 
 def flag_return(return_id: int) -> Call[None]:
-    """Send a return to Needs Review. To say why, add a note as well. https://docs.loopreturns.com/api-reference/latest/warehouse/flag-return"""
+    """Send a return to Needs Review. To say why, add a note as well. https://docs.loopreturns.com/api-reference/latest/return-actions/flag-return"""
     return _action("flag", return_id)
 
 
 def cancel_return(return_id: int) -> Call[None]:
-    """Cancel a return; its items can be returned again. Final. https://docs.loopreturns.com/api-reference/latest/warehouse/cancel-return"""
+    """Cancel a return; its items can be returned again. Final. https://docs.loopreturns.com/api-reference/latest/return-actions/cancel-return"""
     return _action("cancel", return_id)
 
 
 def close_return(return_id: int) -> Call[None]:
     """Close a return without refund, credit or exchange; its items cannot be returned again. Final.
 
-    https://docs.loopreturns.com/api-reference/latest/warehouse/close-return
+    https://docs.loopreturns.com/integration-guides/return-actions
     """
     return _action("close", return_id)
 
@@ -148,7 +148,7 @@ def remove_line_items_and_process(return_id: int, line_item_ids: Sequence[int | 
     """Take lines out and **process what is left at once**. Send all ids in one call; removing every line cancels the return.
 
     Works on lines with a refund or store credit outcome. Raises `NotFound` for an id Loop does not know (it says 403),
-    `ValidationFailed` when lines do not qualify. https://docs.loopreturns.com/api-reference/latest/warehouse/remove-return-line-items
+    `ValidationFailed` when lines do not qualify. https://docs.loopreturns.com/integration-guides/return-actions
     """
     if isinstance(line_item_ids, (str, bytes)) or not line_item_ids:
         raise ConfigurationError(f"return {return_id}: name at least one line_item_id to remove, in a list")
@@ -161,7 +161,7 @@ def remove_line_items_and_process(return_id: int, line_item_ids: Sequence[int | 
 
 
 def add_note(return_id: int, text: str) -> Call[None]:
-    """Add a note to a return's timeline: shorter than 255 characters. https://docs.loopreturns.com/api-reference/latest/notes/create-return-note"""
+    """Add a note to a return's timeline: shorter than 255 characters. https://docs.loopreturns.com/api-reference/latest/return-actions/create-return-note"""
     if not isinstance(text, str) or not text.strip() or len(text) >= NOTE_LENGTH:
         raise ConfigurationError(
             f"return {return_id}: a note has at least 1 and fewer than {NOTE_LENGTH} characters; shorten it or send several"
@@ -183,7 +183,7 @@ def create_deep_link(*, name: str, zip: str, gift: bool | None = None) -> Call[s
     Args:
         name: the order's. zip: postcode, e-mail or phone, by the shop's setting. gift: for the recipient of a gift.
 
-    https://docs.loopreturns.com/api-reference/latest/deep-links/create-deep-link
+    https://docs.loopreturns.com/api-reference/latest/return-actions/create-return-deep-link
     """
     return Call(system="loop", method="POST", path="/order/link", json=_order(name, zip, gift), decode=answers.link)
 
@@ -191,7 +191,7 @@ def create_deep_link(*, name: str, zip: str, gift: bool | None = None) -> Call[s
 def create_qr_code(
     *, name: str, zip: str, gift: bool | None = None, type: Literal["png", "eps", "svg"] = "png", size: int | None = None
 ) -> Call[QrCode]:
-    """`create_deep_link` as a QR code. https://docs.loopreturns.com/api-reference/latest/deep-links/create-qr-code"""
+    """`create_deep_link` as a QR code. https://docs.loopreturns.com/integration-guides/deep-link"""
     body = _order(name, zip, gift) | {"type": type} | ({} if size is None else {"size": size})
     return Call(system="loop", method="POST", path="/order/qr", json=body, decode=answers.qr_code)
 
@@ -204,7 +204,7 @@ def _order(name: str, zip: str, gift: bool | None) -> dict[str, object]:
 
 
 def list_webhooks() -> Call[list[WebhookSubscription]]:
-    """All subscriptions, those made in the Admin included. https://docs.loopreturns.com/api-reference/latest/webhooks/get-webhooks"""
+    """All subscriptions, those made in the Admin included. https://docs.loopreturns.com/api-reference/latest/programmatic-webhooks/get-webhooks"""
     return Call(system="loop", method="GET", path="/webhooks", decode=answers.rows(WebhookSubscription, "webhooks"))
 
 
@@ -212,7 +212,7 @@ def create_webhook(*, topic: str, trigger: str, url: str, status: Literal["activ
     """Subscribe: one topic (the shape), one trigger (the event), one URL. The topic ``return`` goes with label triggers too.
 
     `status` is always sent: what leaving it out means is documented both ways.
-    https://docs.loopreturns.com/api-reference/latest/webhooks/create-webhook
+    https://docs.loopreturns.com/api-reference/latest/programmatic-webhooks/create-webhook
     """
     body = _webhook(topic, trigger, url, status)
     return Call(system="loop", method="POST", path="/webhooks", json=body, decode=answers.one(WebhookSubscription, "webhook"))
@@ -221,13 +221,13 @@ def create_webhook(*, topic: str, trigger: str, url: str, status: Literal["activ
 def update_webhook(
     webhook_id: int | str, *, topic: str, trigger: str, url: str, status: Literal["active", "inactive"] = "active"
 ) -> Call[None]:
-    """Change a subscription; all four are sent. https://docs.loopreturns.com/api-reference/latest/webhooks/update-webhook"""
+    """Change a subscription; all four are sent. https://docs.loopreturns.com/webhook-reference/setting-up"""
     body = _webhook(topic, trigger, url, status)
     return Call(system="loop", method="PUT", path=f"/webhooks/{segment(webhook_id, 'webhook_id')}", json=body, decode=answers.done)
 
 
 def delete_webhook(webhook_id: int | str) -> Call[None]:
-    """Drop a subscription. https://docs.loopreturns.com/api-reference/latest/webhooks/delete-webhook"""
+    """Drop a subscription. https://docs.loopreturns.com/webhook-reference/setting-up"""
     return Call(system="loop", method="DELETE", path=f"/webhooks/{segment(webhook_id, 'webhook_id')}", decode=answers.done)
 
 
@@ -241,12 +241,12 @@ def _webhook(topic: str, trigger: str, url: str, status: str) -> dict[str, str]:
 
 
 def list_destinations() -> Call[list[Destination]]:
-    """Where returns may go. https://docs.loopreturns.com/api-reference/latest/destinations/get-destinations"""
+    """Where returns may go. https://docs.loopreturns.com/api-reference/getting-started"""
     return Call(system="loop", method="GET", path="/destinations", decode=answers.rows(Destination, "destinations"))
 
 
 def get_destination(destination_id: int | str) -> Call[Destination]:
-    """One destination. https://docs.loopreturns.com/api-reference/latest/destinations/get-destination"""
+    """One destination. https://docs.loopreturns.com/api-reference/getting-started"""
     path = f"/destinations/{segment(destination_id, 'destination_id')}"
     return Call(system="loop", method="GET", path=path, decode=answers.one(Destination, "destination"))
 
@@ -254,19 +254,19 @@ def get_destination(destination_id: int | str) -> Call[Destination]:
 def create_destination(body: Mapping[str, Any]) -> Call[Destination]:
     """Add a destination: ``name``, ``type`` (``warehouse`` or ``donate``), ``address`` and so on, in Loop's words.
 
-    https://docs.loopreturns.com/api-reference/latest/destinations/create-destination
+    https://docs.loopreturns.com/api-reference/getting-started
     """
     return Call(system="loop", method="POST", path="/destinations", json=dict(body), decode=answers.one(Destination, "destination"))
 
 
 def update_destination(destination_id: int | str, body: Mapping[str, Any]) -> Call[None]:
-    """Change a destination. https://docs.loopreturns.com/api-reference/latest/destinations/update-destination"""
+    """Change a destination. https://docs.loopreturns.com/api-reference/getting-started"""
     path = f"/destinations/{segment(destination_id, 'destination_id')}"
     return Call(system="loop", method="PUT", path=path, json=dict(body), decode=answers.done)
 
 
 def delete_destination(destination_id: int | str) -> Call[None]:
-    """Remove a destination. https://docs.loopreturns.com/api-reference/latest/destinations/delete-destination"""
+    """Remove a destination. https://docs.loopreturns.com/api-reference/getting-started"""
     return Call(system="loop", method="DELETE", path=f"/destinations/{segment(destination_id, 'destination_id')}", decode=answers.done)
 
 
@@ -276,6 +276,6 @@ def delete_destination(destination_id: int | str) -> Call[None]:
 def list_page(params: Mapping[str, str]) -> Call[Page]:
     """One page of the returns list, its rows undecoded: `loop_whiplash.loop.lists` reads them one by one.
 
-    https://docs.loopreturns.com/api-reference/latest/return-data/get-detailed-returns-list
+    https://docs.loopreturns.com/api-reference/latest/return-data/detailed-returns-list
     """
     return Call(system="loop", method="GET", path="/warehouse/return/list", params=params, decode=answers.page)

@@ -1,6 +1,6 @@
 """Grading and disposition: what a warehouse saw, written to Loop. Neither processes a return.
 
-20 items a call: the OpenAPI allows 30, the guide 20 (https://docs.loopreturns.com/guides/grading).
+20 items a call: the OpenAPI allows 30, the guide 20 (https://docs.loopreturns.com/integration-guides/grading-and-disposition).
 
 The shape of ``condition_category`` depends on the API version: text up to ``2026-07``, an object from ``2026-10``
 (https://docs.loopreturns.com/integration-guides/migration-2026-07-to-2026-10). Which one is in force is read from the base
@@ -125,12 +125,12 @@ def _category(category: str | ConditionCategory, shape: Shape) -> object:
 
 
 def grade_items(items: Sequence[Grade], *, shape: Shape = "text") -> Call[list[Mapping[str, Any]]]:
-    """Write the conditions of up to 20 line items. https://docs.loopreturns.com/api-reference/latest/dispositioning/grade-items"""
+    """Write the conditions of up to 20 line items. https://docs.loopreturns.com/integration-guides/grading-and-disposition"""
     return _batch("/dispositioning/grade", [item.body(shape) for item in items])
 
 
 def assess_items(items: Sequence[Assessment]) -> Call[list[Mapping[str, Any]]]:
-    """Write the dispositions of up to 20 line items. https://docs.loopreturns.com/api-reference/latest/dispositioning/assess-dispositions"""
+    """Write the dispositions of up to 20 line items. https://docs.loopreturns.com/integration-guides/grading-and-disposition"""
     return _batch("/dispositioning/assess", [item.body() for item in items])
 
 

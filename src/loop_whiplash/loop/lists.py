@@ -2,7 +2,7 @@
 
 Loop's list has windows of 120 days, hides two states unless asked by name, pages only when asked, and its cursor carries
 a date and no id, so rows that share the second of a page's edge are skipped or repeated
-(https://docs.loopreturns.com/api-reference/latest/return-data/get-detailed-returns-list). So:
+(https://docs.loopreturns.com/api-reference/latest/return-data/detailed-returns-list). So:
 
 1. Each state is asked for by name, in the order in which returns move on: one that moves on while we read is met again.
 2. No cursor: a window that does not fit one page is halved, oldest half first. Halves share their edge, and ids are given
