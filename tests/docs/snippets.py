@@ -6,8 +6,8 @@
 * ``<!-- skip: reason -->`` leaves out the next block; it is for what is another program's, such as a shell session.
 * Fences ``toml`` and ``json`` must parse.
 
-Each page gets a world of its own: the clients that it builds with keys of its own choosing talk to the simulator, time is the
-world's, and files go to a folder of their own.
+Each page gets a world of its own: the clients that it builds with keys of its own choosing talk to the simulator (one that is given
+a transport talks through that), time is the world's, and files go to a folder of their own.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def inhabited(page: Path, folder: Path, monkeypatch: Any) -> Any:
         class Client(kind):  # type: ignore[misc]
             def __init__(self, *given: Any, **options: Any) -> None:
                 key = {"transport": transport, "clock": world.clock.now, "sleep": sleep}
-                super().__init__(*(given or ("key",)), **{**options, **key})
+                super().__init__(*(given or ("key",)), **(options if "transport" in options else {**options, **key}))
 
         Client.__name__ = Client.__qualname__ = kind.__name__
         return Client
