@@ -66,7 +66,20 @@ class Page:
         # A real module, so that what a snippet defines can be found by name (dataclasses, pickling).
         self.module = types.ModuleType("page_" + re.sub(r"\W", "_", path.stem))
         self.names = self.module.__dict__
-        self.names.update(world=world, folder=folder, page=path)
+        self.names.update(world=world, folder=folder, page=path, wired=self.wired)
+
+    def wired(self, **options: Any) -> Any:
+        """An integration of this world, for a page that begins where a service is wired already."""
+        settings = options.pop("settings", {})
+        return loop_whiplash.Integration(
+            loop_whiplash.LoopClient("loop-key"),
+            loop_whiplash.WhiplashClient("whiplash-token", customer_id=self.world.customer_id),
+            ledger=options.pop("ledger", None) or loop_whiplash.SQLiteLedger("returns.db"),
+            settings=loop_whiplash.Settings(**{"start": self.world.clock.now(), **settings}),
+            loop_secrets=[self.world.loop_secret],
+            whiplash_secrets=[self.world.whiplash_secret],
+            **options,
+        )
 
     def run(self) -> int:
         """Run all of it; gives how many visible blocks ran."""
