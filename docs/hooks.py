@@ -207,4 +207,4 @@ TABLES: dict[str, Callable[[], str]] = {
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by MkDocs for each page."""
     markdown = re.sub(r"<!-- table: (\w+) -->", lambda found: TABLES[found[1]](), markdown)
-    return re.sub(r"<!-- (?:setup|check|output|skip)\b.*?-->\n?", "", markdown, flags=re.DOTALL)
+    return re.sub(r"<!-- (?:setup|check|output|skip|needs)\b.*?-->\n?", "", markdown, flags=re.DOTALL)

@@ -5,6 +5,7 @@
 * A fence ``text`` right after ``<!-- output -->`` is what the block before it prints.
 * ``<!-- skip: reason -->`` leaves out the next block; it is for what is another program's, such as a shell session.
 * Fences ``toml`` and ``json`` must parse.
+* ``<!-- needs: package -->`` says what must be installed beyond the library's own dependencies, else the page is skipped.
 
 Each page gets a world of its own: the clients that it builds with keys of its own choosing talk to the simulator (one that is given
 a transport talks through that), time is the world's, and files go to a folder of their own.

@@ -40,6 +40,8 @@ WITH_CODE = [page for page in PAGES if any(block.kind in RUNS for block in block
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
 def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for needed in re.findall(r"<!-- needs: ([\w.]+) -->", page.read_text(encoding="utf-8")):
+        pytest.importorskip(needed)
     with inhabited(page, tmp_path, monkeypatch) as inside:
         inside.run()
 
