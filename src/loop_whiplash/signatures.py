@@ -59,8 +59,9 @@ def keys(secrets: Sequence[Secret] | Secret | None, setting: str) -> list[bytes]
 
 def header_values(headers: Headers, name: str) -> list[bytes]:
     """All values of one header, its name compared without regard to case. Names and values may be text, bytes, or lists of these."""
-    if isinstance(headers, Mapping):
-        pairs: Iterable[Any] = list(headers.items())
+    items = getattr(headers, "items", None)
+    if callable(items):  # a mapping, or what the standard library's HTTP server has for one
+        pairs: Iterable[Any] = list(items())
     elif isinstance(headers, Iterable) and not isinstance(headers, (str, bytes)):
         pairs = list(headers)
     else:

@@ -72,7 +72,7 @@ class Rma:
         trackings: all tracking numbers of its labels; `tracking` and `carrier` are those of the newest one.
         provider_order_id: the shop's order id; order_name: as shown to the shopper.
         released_at: when Loop released value (the earliest of its `outcomes_processed_at`), if it did.
-        total: what process releases in all; falls back to the sum of the units' values.
+        total: what process releases in all; falls back to the sum of the units' values, None where one is not known.
     """
 
     return_id: int
@@ -121,8 +121,8 @@ class Receipt:
     Attributes:
         id: the Whiplash consumer return id.
         units: the counted units, one each.
-        final: its status is one of the final ones (300 Completed by default) **and** at least one unit was counted
-            or every line was closed with nothing. It can still be reopened.
+        final: its status is one of the final ones (300 Completed by default) **and** at least one unit was counted. It can
+            still be reopened.
         status: Whiplash's number, e.g. 100 In Transit, 200 Processing, 300 Completed. None when unknown.
         received_at: when counting ended (`completed_at`), else when goods arrived (`arrived_at`), else None.
         lines: the lines with their quantities. return_id: Loop's, from `original_id`, None when it names none.
