@@ -15,15 +15,15 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import attrs
 
-from loop_whiplash.errors import AuthenticationFailed, ConnectionFailed
-from loop_whiplash.http.failures import said
+from loop_whiplash.errors import AuthenticationFailed, ConnectionFailed, LoopWhiplashError
 from loop_whiplash.http.flow import Interrupted, NotSent, Reply, Request, Send, Sleep, Store
 from loop_whiplash.http.retry import Outcome, Steps, next_wait
 
@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuth", "pkce"]
 
+T = TypeVar("T")
 TOKEN_PATH = "/oauth/token"
+#: What it means when the token endpoint refuses, by grant.
+_REFUSED = {
+    "refresh_token": "the refresh token was used up or revoked, then a person must log in again (authorize_url)",
+    "authorization_code": "the code was used before, is too old, or of another redirect_uri; let the person log in again (authorize_url)",
+    "client_credentials": "the application was granted no such scope (app_* only)",
+}
 #: How often a waiting caller looks whether another has refreshed, in seconds.
 LOOK_EVERY = 0.1
 
@@ -64,6 +71,7 @@ class OAuth:
     scope: str = "user_manage"
     early: float = attrs.field(default=300.0, repr=False)
     client_credentials: bool = attrs.field(default=False, repr=False)
+    _unsaved: dict[str, Token] = attrs.field(factory=dict[str, Token], init=False, repr=False, eq=False)
 
     def authorize_url(self, *, host: str, redirect_uri: str, state: str, code_challenge: str | None = None) -> str:
         """Where to send the person who logs in once. `state` must be unguessable and is checked by you when they come back."""
@@ -76,7 +84,7 @@ class OAuth:
 
     async def headers(self, session: Session) -> Mapping[str, str]:
         """Sign with a token that has some time left. A flow."""
-        token = await Store(self.store.load)
+        token = await self._load()
         if token is None or token.expires_at is None or session.now() < token.expires_at - timedelta(seconds=self.early):
             token = token or await self._renew(session, None)
         else:
@@ -86,7 +94,7 @@ class OAuth:
 
     async def refused(self, session: Session, sent: Mapping[str, str]) -> bool:
         """A token was answered with 401: take the one another has got meanwhile, or get one. A flow."""
-        token = await Store(self.store.load)
+        token = await self._load()
         if token is None or sent.get("Authorization") != f"Bearer {token.access_token}":
             return token is not None
         if token.refresh_token is None and not self.client_credentials:
@@ -102,12 +110,12 @@ class OAuth:
         # Longer than the exchange with all its repetitions may take, so that a claim that is alive does not lapse.
         patience = session.retry.budget + 2 * session.timeout + 10.0
         waited = 0.0
-        while not await Store(lambda: self.store.claim(patience)):
+        while not await self._at_store(lambda: self.store.claim(patience)):
             if fallback is not None:
                 return fallback
             await Sleep(LOOK_EVERY)
             waited += LOOK_EVERY
-            token = await Store(self.store.load)
+            token = await self._load()
             if token is not None and token != old:
                 return token
             if waited > 2 * patience:
@@ -115,21 +123,25 @@ class OAuth:
                     "another process has been renewing the access token for too long; nothing was sent", system="whiplash"
                 )
         try:
-            token = await Store(self.store.load)
+            token = await self._load()
             if token is None or token == old:
                 token = await self._fetch_or(session, old, fallback)
         except BaseException:
-            self.store.release()  # not as a step: this runs, too, when the flow is dropped, where nothing can be awaited any more
+            with suppress(Exception):  # a claim that could not be given back lapses
+                self.store.release()  # not as a step: this runs, too, when the flow is dropped, where nothing can be awaited any more
             raise
-        await Store(self.store.release)
+        await self._at_store(self.store.release)
         return token
 
     async def _fetch_or(self, session: Session, old: Token | None, fallback: Token | None) -> Token:
+        unsaved = self._unsaved.get(old.access_token if old is not None else "")
+        if unsaved is not None:
+            return await self._keep(unsaved, old)
         try:
             return await self._fetch(session, old, self._grant(old))
         except AuthenticationFailed:
             # Somebody who does not share the claim may have renewed it, and stored the pair.
-            token = await Store(self.store.load)
+            token = await self._load()
             if token is None or token == old:
                 raise
             return token
@@ -153,17 +165,41 @@ class OAuth:
         grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "scope": self.scope}
         if code_verifier is not None:
             grant["code_verifier"] = code_verifier
-        return await self._fetch(session, await Store(self.store.load), grant)
+        return await self._fetch(session, await self._load(), grant)
+
+    # --------------------------------------------------------------------------------------------- the store
+
+    async def _at_store(self, transaction: Callable[[], T]) -> T:
+        """One transaction of the token store; whatever it raises, no request was sent."""
+        try:
+            return await Store(transaction)
+        except LoopWhiplashError:
+            raise
+        except Exception as error:
+            raise ConnectionFailed(
+                f"the token store could not be read or written ({type(error).__name__}): mend it and try again; the request was not sent",
+                system="whiplash",
+            ) from error
+
+    async def _load(self) -> Token | None:
+        return await self._at_store(self.store.load)
+
+    async def _keep(self, token: Token, old: Token | None) -> Token:
+        """Store a new pair before anything is signed with it; what another has stored meanwhile wins.
+
+        A pair that could not be stored is kept for the next try: its refresh token may be the only one that still is good.
+        """
+        spent = old.access_token if old is not None else ""
+        self._unsaved[spent] = token
+        saved = await self._at_store(lambda: self.store.save(token, replaces=old))
+        self._unsaved.pop(spent, None)
+        return token if saved else (await self._load() or token)
 
     # ------------------------------------------------------------------------------------- the token endpoint
 
     async def _fetch(self, session: Session, old: Token | None, grant: Mapping[str, str]) -> Token:
         reply = await self._post(session, {**grant, "client_id": self.client_id, "client_secret": self.client_secret})
-        token = self._read(session, reply, old)
-        if await Store(lambda: self.store.save(token, replaces=old)):
-            return token
-        newer = await Store(self.store.load)
-        return newer or token
+        return await self._keep(self._read(session, reply, old), old)
 
     async def _post(self, session: Session, form: Mapping[str, str]) -> Reply:
         """Ask the token endpoint, which is at the root of the same origin.
@@ -199,9 +235,8 @@ class OAuth:
             return outcome
         if isinstance(outcome, Reply) and 400 <= outcome.status < 500 and outcome.status not in (408, 429):
             error = AuthenticationFailed(
-                f"Whiplash does not renew the access token ({outcome.status}): the refresh token was used up or revoked, "
-                "or the application's id or "
-                "secret is wrong; a person must log in again (authorize_url). Nothing was sent",
+                f"Whiplash gives no access token ({outcome.status}): {_REFUSED[form['grant_type']]}, or the application's id or "
+                "secret is wrong; nothing was sent",
                 system="whiplash", method="POST", path=TOKEN_PATH, status=outcome.status,
             )  # fmt: skip
             error.code = _oauth_code(outcome)
@@ -233,5 +268,8 @@ class OAuth:
 
 def _oauth_code(reply: Reply) -> str | None:
     """``invalid_grant`` and the like: https://www.rfc-editor.org/rfc/rfc6749#section-5.2"""
-    found = said(reply.body)
-    return found.code or (found.message if found.message and len(found.message) < 40 else None)
+    try:
+        found = json.loads(reply.body).get("error")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return found if isinstance(found, str) and len(found) < 40 else None

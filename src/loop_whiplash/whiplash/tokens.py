@@ -127,10 +127,18 @@ class SQLiteTokenStore:
         return f"SQLiteTokenStore({self._path!r}, account={self._account!r})"
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction on a connection of its own: a refresh is rare, and no connection is then shared by threads or forks."""
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own: a refresh is rare, and no connection is then shared by threads or forks."""
         db = sqlite3.connect(self._path, timeout=30.0, isolation_level=None)
         try:
+            yield db
+        finally:
+            db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One immediate transaction, on disk when it ends."""
+        with self._opened() as db:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -139,8 +147,6 @@ class SQLiteTokenStore:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-        finally:
-            db.close()
 
     def _read(self, db: sqlite3.Connection) -> Token | None:
         row = db.execute(
@@ -152,7 +158,7 @@ class SQLiteTokenStore:
         return Token(access_token=row[0], refresh_token=row[1], expires_at=expires_at, scope=row[3])
 
     def load(self) -> Token | None:
-        with self._transaction() as db:
+        with self._opened() as db:
             return self._read(db)
 
     def save(self, token: Token, *, replaces: Token | None) -> bool:
