@@ -25,6 +25,7 @@ from loop_whiplash.errors import (
     ConnectionFailed,
     DecodeError,
     IntentExists,
+    ListIncomplete,
     NotFound,
     OutcomeUnknown,
     RateLimited,
@@ -126,6 +127,8 @@ def _facts(rma: Rma) -> object:
 
 # --------------------------------------------------------------------------------------------------- send once
 
+#: How long after a refused key or scope the same is tried again.
+AFTER_LOCKED_OUT = timedelta(minutes=15)
 #: Replies that prove the request had no effect.
 NOT_MADE = (ConnectionFailed, RateLimited, AuthenticationFailed, ScopeMissing)
 #: Replies, or their absence, that prove nothing.
@@ -149,14 +152,16 @@ async def _create(step: Step) -> Acted:
     core, journal, rma = step.core, step.journal, step.observation.rma
     assert rma is not None  # plan() creates only for a return it has read
     looked_at = step.observation.read_from or core.now()  # the look-up by key was part of the observation
-    orders = await shop_orders(core, rma)
-    found = await candidates(core, rma, orders)
-    if len(found) == 1:
-        return await _adopt(step, found[0], "adopted")
-    if found:
-        ids = ", ".join(str(row.id) for row in found)
-        return await _problem(step, f"DUPLICATE_IN_WMS: consumer returns {ids} fit this return by order or tracking; attach the right one")
     try:
+        orders = await shop_orders(core, rma)
+        found = await candidates(core, rma, orders)
+        if len(found) == 1:
+            return await _adopt(step, found[0], "adopted")
+        if found:
+            ids = ", ".join(str(row.id) for row in found)
+            return await _problem(
+                step, f"DUPLICATE_IN_WMS: consumer returns {ids} fit this return by order or tracking; attach the right one"
+            )
         resolved = await resolve(core, rma, orders)
         draft = to_consumer_return(
             rma,
@@ -171,6 +176,9 @@ async def _create(step: Step) -> Acted:
         )
     except (Unresolved, UnresolvedItems) as unresolved:
         return await _problem(step, f"UNRESOLVED_ITEM: {unresolved}")
+    except (ApiError, ListIncomplete) as unread:
+        # Could not look is not nothing there: announced when it has been looked for.
+        return Acted(journal=journal, result="could not look", due_at=_later(core, unread), reason=str(unread))
     await step.still_as_observed()
 
     was = journal.create
@@ -333,7 +341,9 @@ async def _update(step: Step, action: UpdateRma) -> Acted:
         await core.whiplash.perform(update_consumer_return(action.consumer_return_id, changes), once=True)
     except ApiError as refusal:
         # Sending the same values again changes nothing, so a doubt needs no protocol here.
-        return Acted(journal=journal, result="not made", due_at=_later(core, refusal), reason=str(refusal))
+        passing = isinstance(refusal, (*NOT_MADE, *UNKNOWN))
+        due_at = _later(core, refusal) if passing else core.now() + core.settings.recheck
+        return Acted(journal=journal, result="not made" if passing else "refused", due_at=due_at, reason=str(refusal))
     journal = attrs.evolve(journal, create=attrs.evolve(journal.create, tracking=action.tracking))
     return Acted(journal=journal, result="updated", due_at=core.now() + core.settings.lag)
 
@@ -358,7 +368,8 @@ async def _delete(step: Step, action: DeleteRma) -> Acted:
     return Acted(journal=journal, result="deleted", due_at=core.now() + core.settings.lag)
 
 
-def _later(core: Core, refusal: ApiError) -> datetime:
-    """When to try again what was surely not made: as the vendor asks, within a minute and the usual pause."""
-    wait = timedelta(seconds=refusal.retry_after or 0)
-    return core.now() + min(max(wait, SETTLE_AFTER), core.settings.recheck)
+def _later(core: Core, refusal: ApiError | ListIncomplete) -> datetime:
+    """When to try again what was surely not made: soon where it passes by itself, as the vendor asks; later where somebody must act."""
+    soon = AFTER_LOCKED_OUT if isinstance(refusal, (AuthenticationFailed, ScopeMissing)) else SETTLE_AFTER
+    wait = timedelta(seconds=getattr(refusal, "retry_after", None) or 0)
+    return core.now() + min(max(wait, soon), core.settings.recheck)

@@ -58,7 +58,7 @@ class Outcome:
 
     Attributes:
         return_id: Loop's. status: ``done`` (nothing more to do, ever), ``waiting``, ``acted``, ``busy`` (another worker has
-            it), ``again`` (something came in between: due at once), ``error``.
+            it), ``again`` (something kept coming in between plan and action: due again soon), ``error``.
         action: name of the action taken, with its `result`. decision: the matcher's, where it was asked.
         breaks: what is wrong. reasons: sentences. next_check_at: UTC; None when done. error: why it failed, for ``error``.
         journal: what is remembered of the return now.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loop_whiplash.errors import ApiError, DecodeError, NotFound
+from loop_whiplash.errors import ApiError, DecodeError, ListIncomplete, NotFound
 from loop_whiplash.loop.calls import get_return
 from loop_whiplash.planning.model import Journal, Observation
 from loop_whiplash.returns import to_receipt, to_rma, with_item_ids
@@ -52,7 +52,7 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
     whiplash_read = loop_read = True
     try:
         receipts = receipts_of(core, journal, await _consumer_returns(core, return_id, journal))
-    except ApiError as unread:
+    except (ApiError, ListIncomplete) as unread:
         whiplash_read = False
         problems.append(_sentence("Whiplash", unread))
     try:
@@ -84,7 +84,7 @@ async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> lis
     return rows
 
 
-def _sentence(system: str, unread: ApiError) -> str:
+def _sentence(system: str, unread: ApiError | ListIncomplete) -> str:
     if isinstance(unread, DecodeError):
         return f"UNREADABLE: {system}'s answer could not be read: {'; '.join(unread.problems[:3]) or unread}"
     return f"{system} could not be read: {unread}"

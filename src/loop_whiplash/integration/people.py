@@ -76,9 +76,13 @@ async def case_of(core: Core, return_id: int) -> Case | None:
     return await Store(read)
 
 
+def _check(what: str, number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number <= 0:
+        raise ConfigurationError(f"{what}, a positive int; got {number!r}")
+
+
 async def _say(core: Core, return_id: int, word: str, **facts: Any) -> None:
-    if isinstance(return_id, bool) or not isinstance(return_id, int) or return_id <= 0:
-        raise ConfigurationError(f"return_id is Loop's return id, a positive int; got {return_id!r}")
+    _check("return_id is Loop's return id", return_id)
     at = core.now()
     event = Event(kind=f"person.{word}", return_id=return_id, at=at, body=json.dumps(facts).encode(), source=str(facts.get("by", "")))
     await Store(lambda: core.ledger.accept(event, due_at=at))
@@ -103,13 +107,14 @@ async def acknowledge(core: Core, return_id: int, code: str, until: datetime, by
     """Take note of a break until a date; it is still reported, marked so."""
     if code not in BREAKS:
         raise ConfigurationError(f"no break has the code {code!r}; the codes are {', '.join(sorted(BREAKS))}")
-    if until.tzinfo is None:
-        raise ConfigurationError("until is a naive datetime; give one with a time zone")
+    if not isinstance(until, datetime) or until.tzinfo is None:
+        raise ConfigurationError(f"until is a datetime with a time zone; got {until!r}")
     await _say(core, return_id, "acknowledge", code=code, until=until.isoformat(), by=by, note=note)
 
 
 async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
     """Say that a Whiplash consumer return belongs to this Loop return."""
+    _check("consumer_return_id is Whiplash's id of a consumer return", consumer_return_id)
     await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)
     await Store(lambda: core.ledger.put(rma_key(consumer_return_id), str(return_id)))
 

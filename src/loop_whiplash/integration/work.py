@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from loop_whiplash.errors import ConfigurationError, LeaseLost, LedgerUnavailable, LoopWhiplashError
+from loop_whiplash.errors import LeaseLost, LedgerUnavailable, LoopWhiplashError
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Claim, Event
 from loop_whiplash.planning import fold, learn, plan
@@ -22,7 +22,7 @@ from loop_whiplash.planning.breaks import open_break
 from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
 
 from .act import Acted, LookAgain, act
-from .core import Core, Outcome, log
+from .core import SETTLE_AFTER, Core, Outcome, log
 from .observe import observe
 from .summary import break_from_dict, summary_of
 
@@ -78,7 +78,7 @@ async def work(core: Core, claim: Claim, *, seen: Sighting | None = None) -> Out
         return await _work(core, claim, seen)
     except LeaseLost:
         return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
-    except (LedgerUnavailable, ConfigurationError):
+    except LedgerUnavailable:
         raise
     except Exception as broken:
         log.exception("return %s could not be worked on; it is tried again in an hour", claim.return_id)
@@ -113,9 +113,10 @@ async def _work(core: Core, claim: Claim, seen: Sighting | None) -> Outcome:
         except LookAgain:
             unread = tuple(event for event in await Store(lambda: core.ledger.unread(claim.return_id)) if event.seq > read_to)
             continue
-        planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks)
+        reasons = (*planned.reasons, acted.reason) if acted.reason else planned.reasons
+        planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks, reasons=reasons)
         return await _record(core, claim, acted.journal, planned, read_to, acted)
-    planned = Plan(next_check_at=core.now(), reasons=("something kept coming in between plan and action; due again at once",))
+    planned = Plan(next_check_at=core.now() + SETTLE_AFTER, reasons=("something kept coming in between plan and action; due again soon",))
     return await _record(core, claim, journal, planned, read_to, looked=False, again=True)
 
 
@@ -181,7 +182,6 @@ async def _record(
     due_at: datetime | None = planned.next_check_at if acted is None else acted.due_at
     if planned.action is not None and acted is None:
         due_at = due_at or at + core.settings.recheck  # shadow: an action stays planned
-    reasons = (*planned.reasons, *((acted.reason,) if acted and acted.reason else ()))
     name = type(planned.action).__name__ if planned.action else None
     result = acted.result if acted else "shadow" if name else None
     events = [_step(claim.return_id, at, planned.action, acted)] if planned.action and acted else []
@@ -199,7 +199,7 @@ async def _record(
         result=result,
         decision=planned.decision,
         breaks=breaks[1],
-        reasons=reasons,
+        reasons=planned.reasons,
         next_check_at=due_at,
         journal=journal,
     )
