@@ -74,7 +74,8 @@ STORIES: Mapping[str, Story] = {
         "Receipt 77 line 5 counts 2 good, -1 damaged; correct it in Whiplash.",
     ),
     "a line listed twice": Story(
-        rma(A, A), [receipt(a, count("u2", "A"))], "DUPLICATE_LINE", ("1", "1", "u1", "u2"), "line:1", "Line 1 stands in the return 2 times."
+        rma(A, A), [receipt(a, count("u2", "A"))], "DUPLICATE_LINE", ("1", "1", "u1", "u2"), "line:1",
+        "Line 1 stands in the return 2 times.",
     ),
     "a line listed twice, written otherwise": Story(
         rma(A, expect(" 1", "A")), [receipt(a, count("u2", "A"))], "DUPLICATE_LINE", ("1", " 1", "u1", "u2"), "line:1",
@@ -345,8 +346,8 @@ STORIES: Mapping[str, Story] = {
         "Nothing is to be done in Loop: it is cancelled.", blocking=False, verdict="NO_ACTION",
     ),
     "processed": Story(
-        rma(A, was_processed=True), [receipt(a)], "STATE_NOT_ACTIONABLE", (), "state:open", "Nothing is to be done in Loop: it was processed.",
-        blocking=False, verdict="NO_ACTION",
+        rma(A, was_processed=True), [receipt(a)], "STATE_NOT_ACTIONABLE", (), "state:open",
+        "Nothing is to be done in Loop: it was processed.", blocking=False, verdict="NO_ACTION",
     ),
     "a line that goes elsewhere": Story(
         rma(A, expect(2, "B", destination_id="D2"), destination_id="D1"), [receipt(a)], "LEFT_OUT", ("2",), "sku:B",
@@ -497,7 +498,9 @@ def test_a_warehouse_or_a_currency_that_is_right_says_nothing() -> None:
     assert match(rma(A), [receipt(a, warehouse_id=1)], policy=Policy(warehouses=[1, 2]), at=T).findings == ()
     assert match(rma(A, currency=" EUR "), [receipt(a)], policy=Policy(currency="EUR", over_value=5), at=T).findings == ()
     assert match(rma(A, currency="USD"), [receipt(a)], policy=Policy(currency="EUR"), at=T).findings == ()
-    assert match(rma(A), [receipt(a), receipt(receipt_id=78, final=False, status=100)], policy=Policy(warehouses=[1]), at=T).verdict == "FLAG"
+    assert (
+        match(rma(A), [receipt(a), receipt(receipt_id=78, final=False, status=100)], policy=Policy(warehouses=[1]), at=T).verdict == "FLAG"
+    )
 
 
 def test_days_late_are_counted_to_the_moment() -> None:

@@ -1,4 +1,4 @@
-"""What a unit is brought to before it is compared: trimmed text, SKU case by policy, GTINs at one length, no sentinels; and what is left out."""
+"""What is compared: trimmed text, SKU case by policy, GTINs at one length, no sentinels, sets; and what is left out."""
 
 from __future__ import annotations
 

@@ -46,13 +46,8 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
     in_doubt = False
     if policy.profiles:
         policy, in_doubt = policy.choose(rma), policy.choice_in_doubt(rma)
-    if (
-        not in_doubt
-        and len(receipts) == 1
-        and type(receipts) in (list, tuple)
-        and type(receipts[0]) is Receipt
-        and is_clean(rma, receipts[0], policy)
-    ):
+    single = type(receipts) in (list, tuple) and len(receipts) == 1 and type(receipts[0]) is Receipt
+    if single and not in_doubt and is_clean(rma, receipts[0], policy):
         return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
     return _judged(rma, newest(receipts), policy, at.astimezone(UTC), in_doubt)
 

@@ -1,0 +1,224 @@
+"""Who settles whom is an optimum, and the short cuts to it are only those that never lose one."""
+
+from __future__ import annotations
+
+import time
+from itertools import permutations
+from random import Random
+from typing import Any
+
+import pytest
+from matching_cases import T, count, expect, random_return, receipt, rma
+from matching_oracle import best, edge
+
+from loop_whiplash.matching import Decision, Policy, Verdict, match
+from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit
+
+
+def judged(expected: list[ExpectedUnit], counted: list[ReceivedUnit], **policy: Any) -> Decision:
+    return match(rma(*expected), [receipt(*counted)], policy=Policy(**policy), at=T)
+
+
+def paired(expected: list[ExpectedUnit], counted: list[ReceivedUnit]) -> dict[str, str]:
+    return {pair.line_id: pair.received_id for pair in judged(expected, counted).pairs}
+
+
+def agrees_with_the_oracle(expected: list[ExpectedUnit], counted: list[ReceivedUnit]) -> bool:
+    return paired(expected, counted) == best(expected, counted).pairs
+
+
+# -------------------------------------------------------------------------------------- where the obvious ways are wrong
+
+
+def test_a_cascade_that_takes_skus_first_would_flag_this_return() -> None:
+    expected = [expect(1, "A", barcode="1"), expect(2, "A", barcode="2")]
+    counted = [count("u1", "A"), count("u2", barcode="1")]
+    assert paired(expected, counted) == {"1": "u2", "2": "u1"}
+    assert judged(expected, counted).verdict is Verdict.PROCESS
+
+
+def test_subtracting_equal_units_first_would_lose_a_pair() -> None:
+    expected = [expect(1, "A", barcode="1"), expect(2, "A")]
+    counted = [count("u1", "A", barcode="1"), count("u2", barcode="1")]
+    assert paired(expected, counted) == {"1": "u2", "2": "u1"}
+
+
+def test_taking_agreements_on_the_top_tier_first_would_lose_a_pair() -> None:
+    expected = [expect(1, "A", item_id=5), expect(2, item_id=5)]
+    counted = [count("u1", item_id=5), count("u2", "A")]
+    assert paired(expected, counted) == {"1": "u2", "2": "u1"}
+
+
+def test_units_may_be_alike_in_turn_and_not_across() -> None:
+    """The relation is not transitive: u1 may be line 1 or 2, u2 only line 2, and that by its barcode."""
+    expected = [expect(1, "A"), expect(2, "A", barcode="x")]
+    assert paired(expected, [count("u1", "A"), count("u2", barcode="x")]) == {"1": "u1", "2": "u2"}
+    assert paired(expected, [count("u2", barcode="x")]) == {"2": "u2"}
+
+
+# ------------------------------------------------------------------------------------------------------ the four criteria
+
+
+def test_more_pairs_come_before_better_ones() -> None:
+    expected = [expect(1, "A", variant_id="v"), expect(2, "A")]
+    counted = [count("u1", "A"), count("u2", variant_id="v")]
+    assert paired(expected, counted) == {"1": "u2", "2": "u1"}
+
+
+def test_lower_tiers_come_before_fewer_conflicts() -> None:
+    expected = [expect(1, "A", item_id=5, barcode="x")]
+    counted = [count("u1", "A", barcode="x"), count("u2", "B", item_id=5, barcode="y")]
+    assert paired(expected, counted) == {"1": "u2"}
+
+
+def test_fewer_conflicts_come_before_canonical_order() -> None:
+    expected = [expect(1, "A", barcode="x"), expect(2, "A", barcode="y")]
+    counted = [count("u1", "A", barcode="y"), count("u2", "A", barcode="x")]
+    assert paired(expected, counted) == {"1": "u2", "2": "u1"}
+    assert paired([expect(1, "A", barcode="x")], [count("u1", "A", barcode="z"), count("u2", "A")]) == {"1": "u2"}
+
+
+def test_canonical_order_leaves_the_dearest_and_the_damaged_without_a_partner() -> None:
+    from decimal import Decimal
+
+    dear, cheap, unknown = (expect(line, "A", value=value) for line, value in ((1, Decimal(90)), (2, Decimal(5)), (3, None)))
+    good, damaged, ungraded = count("u9", "A"), count("u1", "A", "damaged"), count("u2", "A", None)
+    assert paired([dear, cheap], [good]) == {"2": "u9"}
+    assert paired([unknown, dear], [good]) == {"1": "u9"}
+    assert paired([cheap], [damaged, good]) == {"2": "u9"}
+    assert paired([cheap], [damaged, ungraded]) == {"2": "u2"}
+    assert paired([dear, cheap], [damaged, good]) == {"2": "u9", "1": "u1"}
+    assert paired([expect(10, "A"), expect(9, "A")], [count("u10", "A"), count("u9", "A")]) == {"9": "u9", "10": "u10"}
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_answer_does_not_depend_on_the_order_of_asking(many: bool) -> None:
+    expected = [expect(1, "A", barcode="x"), expect(2, "A"), expect(3, barcode="x")]
+    counted = [count("u1", "A"), count("u2", barcode="x"), count("u3", "A", barcode="x")]
+    if many:
+        expected += [expect(line, f"S{line % 2}", barcode="y") for line in range(4, 9)]
+        counted += [count(f"u{line}", f"S{line % 2}" if line % 3 else None, barcode="y") for line in range(4, 9)]
+        orders: Any = (Random(seed).sample(range(8), 8) for seed in range(20))
+    else:
+        orders = permutations(range(3))
+    wanted = best(expected, counted).pairs
+    for order in orders:
+        assert paired([expected[place] for place in order], [counted[place] for place in reversed(order)]) == wanted
+
+
+# ---------------------------------------------------------------------------------- the short cuts, against the oracle
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_returns_that_fall_into_pieces_agree_with_the_oracle(seed: int) -> None:
+    """More than six a side: pieces are found, and each is settled by the way it allows."""
+    random = Random(f"pieces {seed}")
+    for _ in range(2):
+        expected, receipts, _at = random_return(random, most=9)
+        counted = [unit for one in receipts for unit in one.units]
+        decision = match(expected, receipts, at=T)
+        wanted = best(expected.units, counted)
+        assert {pair.line_id: pair.received_id for pair in decision.pairs} == wanted.pairs
+        lines, units = {unit.line_id: unit for unit in expected.units}, {unit.id: unit for unit in counted}
+        costs = [edge(lines[pair.line_id], units[pair.received_id]) for pair in decision.pairs]
+        assert (len(costs), sum(cost[0] for cost in costs if cost), sum(cost[1] for cost in costs if cost)) == wanted[:3]
+
+
+def dice_units(random: Random, size: int, *, lines: float, shapes: list[tuple[str, ...]]) -> tuple[list[ExpectedUnit], list[ReceivedUnit]]:
+    pools: dict[str, tuple[Any, ...]] = {"item_id": (1, 2), "sku": ("A", "B"), "barcode": ("x", "y"), "variant_id": ("v", "w")}
+
+    def ids() -> dict[str, Any]:
+        return {kind: random.choice(pools[kind]) for kind in random.choice(shapes)}
+
+    expected = [ExpectedUnit(line_id=str(line), **ids()) for line in range(1, size + 1)]
+    counted = [
+        ReceivedUnit(id=f"u{n}", line_id=str(random.randint(1, size + 1)) if random.random() < lines else None, condition="good", **ids())
+        for n in range(1, random.randint(size - 1, size + 1) + 1)
+    ]
+    return expected, counted
+
+
+SHAPES: dict[str, list[tuple[str, ...]]] = {
+    "all carry one kind": [("sku",)],
+    "all carry two": [("sku", "barcode")],
+    "some carry the one, some the other": [("sku",), ("barcode",)],
+    "some carry both": [("sku", "barcode"), ("sku",), ("barcode",)],
+    "three kinds in a chain": [("item_id", "sku"), ("sku", "variant_id"), ("variant_id",)],
+    "everything": [("item_id",), ("sku",), ("barcode",), ("variant_id",), ("item_id", "sku", "barcode", "variant_id"), ()],
+}
+
+
+@pytest.mark.parametrize("lines", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_a_component_agrees_with_the_oracle(shape: str, lines: float) -> None:
+    random = Random(f"{shape} {lines}")
+    for _ in range(6):
+        assert agrees_with_the_oracle(*dice_units(random, 7, lines=lines, shapes=SHAPES[shape]))
+
+
+def test_two_received_units_of_one_line() -> None:
+    """The one that agrees better settles it, the other is too many."""
+    expected = [expect(line, f"S{line}", barcode=f"b{line}") for line in range(1, 9)]
+    counted = [count(f"u{line}", f"S{line}", barcode=f"b{line}", line_id=str(line)) for line in range(2, 9)]
+    twice = [count("u9", "S1", barcode="other", line_id="1"), count("v1", "S1", barcode="b1", line_id="1"), *counted]
+    decision = judged(expected, twice)
+    assert decision.pairs[0].received_id == "v1"
+    assert [(finding.code, finding.units) for finding in decision.findings] == [("OVER", ("u9",))]
+    assert agrees_with_the_oracle(expected, twice)
+
+
+# --------------------------------------------------------------------------------------------------------------- the cap
+
+
+def look_alikes(size: int, more: int = 0) -> tuple[list[ExpectedUnit], list[ReceivedUnit]]:
+    """One component that no short cut settles."""
+    expected = [expect(n, "A" if n % 2 else None, barcode="b", item_id=1 if n % 3 == 0 else None) for n in range(1, size + 1)]
+    counted = [count(f"u{n:03}", "A" if n % 3 else None, barcode="b", item_id=1 if n % 5 == 0 else None) for n in range(1, size + more + 1)]
+    return expected, counted
+
+
+def test_up_to_the_cap_it_is_solved_and_beyond_it_a_person_looks() -> None:
+    assert len(judged(*look_alikes(64)).pairs) == 64
+    for case in (look_alikes(64, more=1), look_alikes(65, more=-1), look_alikes(65)):
+        decision = judged(*case)
+        assert decision.pairs == ()
+        assert [finding.code for finding in decision.findings] == ["TOO_AMBIGUOUS"]
+        assert set(decision.findings[0].units) == {*decision.unpaired_expected, *decision.unpaired_received}
+
+
+def test_beyond_the_cap_the_rest_is_settled_all_the_same() -> None:
+    expected, counted = look_alikes(65)
+    decision = judged([*expected, expect(900, "Z")], [*counted, count("z", "Z"), count("y", "Y")])
+    assert [(pair.line_id, pair.received_id) for pair in decision.pairs] == [("900", "z")]
+    assert [finding.code for finding in decision.findings] == ["TOO_AMBIGUOUS", "UNEXPECTED"]
+
+
+@pytest.mark.parametrize("extra", [0, 3])
+def test_a_crowd_of_equal_units_needs_no_cap(extra: int) -> None:
+    """A block: whichever goes with whichever, it is the same."""
+    expected = [expect(n, "A", barcode="x") for n in range(1, 301)]
+    counted = [count(f"u{n:03}", "A") for n in range(1, 301 + extra)]
+    decision = judged(expected, counted)
+    assert len(decision.pairs) == 300
+    assert [finding.code for finding in decision.findings] == ["OVER"] * extra
+    assert [pair.received_id for pair in decision.pairs] == [f"u{n:03}" for n in range(1, 301)]
+
+
+def test_a_crowd_whose_identifiers_agree_as_multisets_needs_none_either() -> None:
+    size = 200
+    expected = [expect(n, f"S{n % 7}", barcode=f"b{n % 11}") for n in range(1, size + 1)]
+    counted = [count(f"u{n:03}", f"S{n % 7}", barcode=f"b{n % 11}") for n in range(size, 0, -1)]
+    decision = judged([*expected, expect(900, "Z")], [*counted, count("y", "Y")])
+    assert len(decision.pairs) == size
+    assert {finding.code for finding in decision.findings} == {"UNEXPECTED", "SHORT"}
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: look_alikes(64), lambda: ([expect(n, "A") for n in range(2_000)], [count(f"u{n}", "A") for n in range(1_999)])]
+)
+def test_nothing_is_ever_slow(make: Any) -> None:
+    """A wide bound for a busy machine; what it really takes stands in the documentation."""
+    expected, counted = make()
+    began = time.perf_counter()
+    judged(expected, counted).to_dict()
+    assert time.perf_counter() - began < 5
