@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from house import House
 
-from loop_whiplash import Integration, LoopClient, Settings, WhiplashClient
+from loop_whiplash import ConfigurationError, Integration, LoopClient, MemoryLedger, Settings, WhiplashClient
 from loop_whiplash.http.flow import Interrupted, Reply, Request
+from loop_whiplash.simulator import World
 
 LAST_TYPE = "ConsumerReturn"
 
@@ -62,3 +64,12 @@ def test_a_pause_between_look_up_and_intent_does_not_make_the_look_up_younger() 
         integration.advance(ret.id)
         world.clock.advance(hours=1)
     assert len(world.truth.rmas(ret.id)) == 1
+
+
+def test_a_client_that_waits_longer_than_a_request_may_take_is_refused() -> None:
+    world = World()
+    loop, whiplash = LoopClient("key", transport=world.loop_transport()), WhiplashClient("token", transport=world.whiplash_transport())
+    settings = Settings(start=world.clock.now(), effect=timedelta(seconds=30))
+    Integration(loop, whiplash, ledger=MemoryLedger(), settings=settings)
+    with pytest.raises(ConfigurationError, match="longer than Settings"):
+        Integration(loop, whiplash.with_options(timeout=31), ledger=MemoryLedger(), settings=settings)

@@ -65,6 +65,11 @@ class _Front(Generic[L, W]):
                 "Settings(start=…) is required: returns created before it are reported, never acted on. "
                 "Give the moment you go live, e.g. datetime(2026, 12, 1, tzinfo=UTC)"
             )
+        if whiplash.session.timeout > settings.effect.total_seconds():
+            raise ConfigurationError(
+                f"the Whiplash client waits {whiplash.session.timeout:g} s for an answer, longer than Settings.effect ({settings.effect}): "
+                "a create may then have its effect later than it is looked for. Give a shorter timeout, or a longer effect"
+            )
         self._loop = loop
         self._core = Core(
             loop=loop.session,
