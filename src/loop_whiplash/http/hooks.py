@@ -45,6 +45,12 @@ class Attempt:
 AttemptHook = Callable[[Attempt], None]
 
 
+def facts_of(attempt: Attempt) -> dict[str, object]:
+    """The attempt as plain values for a structured log: what is None is left out."""
+    facts = {name: value for name, value in attrs.asdict(attempt).items() if value is not None}
+    return {"kind": "attempt", **facts, "at": attempt.at.isoformat()}
+
+
 def tell(hooks: Iterable[AttemptHook], attempt: Attempt) -> None:
     """Log it and call each hook; a hook that raises is logged and stops nothing."""
     log.debug(
@@ -55,6 +61,7 @@ def tell(hooks: Iterable[AttemptHook], attempt: Attempt) -> None:
         attempt.status if attempt.status is not None else attempt.failure,
         attempt.elapsed * 1000,
         "" if attempt.retry_in is None else f", again in {attempt.retry_in:.1f} s",
+        extra={"loop_whiplash": facts_of(attempt)} if log.isEnabledFor(logging.DEBUG) else None,
     )
     for hook in hooks:
         try:
