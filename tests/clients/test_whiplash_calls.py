@@ -85,6 +85,7 @@ ENDPOINTS: dict[str, tuple[Use, str, str, dict[str, str], Any, Any]] = {
         {"item_id": 3, "name": "4006381333931"},
         {"id": 1, "item_id": 3},
     ),
+    "items.count_originators": (lambda c: c.items.count_originators(3), "GET", "/items/3/originators/count", {}, None, {"count": 2}),
     "items.count_transactions": (lambda c: c.items.count_transactions(3), "GET", "/items/3/transactions/count", {}, None, {"count": 0}),
     "items.meta_fields": (lambda c: c.items.meta_fields(3), "GET", "/items/3/meta_fields", {}, None, {"fields": {}}),
     "items.set_meta_fields": (

@@ -167,6 +167,7 @@ async def grade(session: Session, items: Sequence[Grade]) -> list[Mapping[str, A
     """Write the conditions of line items, 20 a call; gives what Loop echoes.
 
     An error's `items_done` says how many items were written before it; those need not be sent again.
+    https://docs.loopreturns.com/api-reference/latest/dispositioning/grade-items
     """
     shape: Shape = shape_of(session) or "text"
     echoed: list[Mapping[str, Any]] = []
@@ -186,7 +187,10 @@ async def grade(session: Session, items: Sequence[Grade]) -> list[Mapping[str, A
 
 
 async def assess(session: Session, items: Sequence[Assessment]) -> list[Mapping[str, Any]]:
-    """Write the dispositions of line items, 20 a call; gives what Loop echoes. Errors as in `grade`."""
+    """Write the dispositions of line items, 20 a call; gives what Loop echoes. Errors as in `grade`.
+
+    https://docs.loopreturns.com/api-reference/latest/dispositioning/assess-dispositions
+    """
     echoed: list[Mapping[str, Any]] = []
     for start in range(0, len(items), BATCH):
         try:

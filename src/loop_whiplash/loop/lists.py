@@ -60,6 +60,8 @@ async def list_returns(
     Raises:
         ListIncomplete: after the last row, when it cannot be proven that these were all; `.windows` and `.unreadable` say
             what is missing.
+
+    https://docs.loopreturns.com/api-reference/latest/return-data/get-detailed-returns-list
     """
     start, end = _utc(start, "start").replace(microsecond=0), _utc(end, "end")
     end = end if end.microsecond == 0 else end.replace(microsecond=0) + SECOND

@@ -68,6 +68,7 @@ class _Items:
     by_sku: Final = lookup(lists.items_by_sku)
     by_barcode: Final = lookup(lists.items_by_barcode)
     originators: Final = listing(lists.list_originators_of_item)
+    count_originators: Final = endpoint(calls.count_originators_of_item)
     scancodes: Final = listing(lists.list_scancodes)
     create_scancode: Final = endpoint(calls.create_scancode)
     bundle_items: Final = endpoint(calls.list_bundle_items)
@@ -240,7 +241,7 @@ class WhiplashClient(Client):
         self.notifications, self.simulate = Notifications(*bound), Simulate(*bound)
 
     def me(self) -> User:
-        """Whose token it is."""
+        """Whose token it is. ``GET /me``"""
         return self.run(self.session.perform(calls.get_me()))
 
     def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str | None = None) -> Token:
@@ -293,7 +294,7 @@ class AsyncWhiplashClient(AsyncClient):
         self.notifications, self.simulate = AsyncNotifications(*bound), AsyncSimulate(*bound)
 
     async def me(self) -> User:
-        """Whose token it is."""
+        """Whose token it is. ``GET /me``"""
         return await self.run(self.session.perform(calls.get_me()))
 
     async def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str | None = None) -> Token:
