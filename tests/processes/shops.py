@@ -23,7 +23,8 @@ from loop_whiplash.simulator import Message, SimulatedReturn, World
 
 HERE = Path(__file__).parent
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PATIENCE = 60.0
+PATIENCE = 40.0
+FAILED = b"processing failed"
 
 
 class Died(Exception):
@@ -59,6 +60,13 @@ class Worker:
             return int(self.ask("webhook", system=message.system, body=body, headers=dict(message.headers))["status"])
         except Died:
             return 0
+
+    def is_alive(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -118,6 +126,7 @@ class Shop:
             "longest_sleep": 0.002,
         }
         self.ledger: Any = SQLiteLedger(where, clock=self.world.clock.now) if ledger == "sqlite" else PostgresLedger(where)
+        self.ledger.now()  # the tables are there
 
     def _publish_time(self) -> None:
         clock, move = self.world.clock, self.world.clock.advance_to
@@ -154,7 +163,8 @@ class Shop:
         """Deliver one webhook to a worker, and remember what was answered with a 2xx: that must never be lost."""
         status = worker.webhook(message)
         if 200 <= status < 300 and message.system == "loop" and message.return_id is not None:
-            self.acknowledged[message.return_id, message.body] += 1
+            # Of a failure its meaning is stored, and not its bytes.
+            self.acknowledged[message.return_id, FAILED if message.topic.startswith("return.processing") else message.body] += 1
         return status
 
     def let_leases_run_out(self) -> None:
@@ -191,7 +201,7 @@ class Shop:
         """P1: bodies of webhooks that were answered with a 2xx and are not in the ledger."""
         kept: Counter[bytes] = Counter()
         for event in self.ledger.history(return_id):
-            kept[event.body] += event.count
+            kept[FAILED if event.kind == "loop.processing_failed" else event.body] += event.count
         return [body for (owner, body), times in self.acknowledged.items() if owner == return_id and kept[body] < times]
 
 
