@@ -19,7 +19,7 @@ from loop_whiplash.planning.settings import Settings
 
 __all__ = ["Core", "Happening", "Hook", "Outcome", "log"]
 
-log = logging.getLogger("loop_whiplash")
+log: logging.Logger = logging.getLogger("loop_whiplash")
 
 
 @attrs.frozen(kw_only=True)

@@ -62,7 +62,7 @@ class MemoryLedger:
     """
 
     def __init__(self, *, clock: Callable[[], datetime] = utc_now, shop: str = "") -> None:
-        self.shop = plain(shop)
+        self.shop: str = plain(shop)
         self._clock = clock
         self._lock = threading.RLock()
         self._cases: dict[int, _Case] = {}

@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
 
@@ -27,7 +27,7 @@ __all__ = ["PostgresLedger"]
 
 T = TypeVar("T")
 
-log = logging.getLogger("loop_whiplash.ledger")
+log: logging.Logger = logging.getLogger("loop_whiplash.ledger")
 
 WORDS = Words(
     now="now()",
@@ -104,7 +104,7 @@ class PostgresLedger(SqlLedger):
         LedgerError: at first use, when a newer release has written the ledger, or its tables are missing and may not be made.
     """
 
-    statements = Statements.in_words(WORDS)
+    statements: ClassVar[Statements] = Statements.in_words(WORDS)
 
     def __init__(self, dsn: str, *, shop: str = "", lock_timeout: float = 30.0) -> None:
         try:

@@ -43,7 +43,7 @@ class SqlLedger(ABC):
     statements: ClassVar[Statements]
 
     def __init__(self, *, shop: str) -> None:
-        self.shop = plain(shop)
+        self.shop: str = plain(shop)
         _in_this_process.add(self)
 
     @abstractmethod

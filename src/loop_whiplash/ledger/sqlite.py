@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
 
@@ -27,7 +27,7 @@ __all__ = ["SQLiteLedger"]
 
 T = TypeVar("T")
 
-log = logging.getLogger("loop_whiplash.ledger")
+log: logging.Logger = logging.getLogger("loop_whiplash.ledger")
 
 WORDS = Words(
     now=":now",
@@ -121,7 +121,7 @@ class SQLiteLedger(SqlLedger):
     '2026-01-01'
     """
 
-    statements = Statements.in_words(WORDS)
+    statements: ClassVar[Statements] = Statements.in_words(WORDS)
 
     def __init__(
         self,

@@ -324,16 +324,16 @@ class Compiled:
     __slots__ = ("bundles", "digest", "finals", "ignore_case", "outcomes", "plain", "plain_outcome", "statuses", "substitutes")
 
     def __init__(self, policy: Policy) -> None:
-        self.ignore_case = policy.sku_case == "ignore"
-        self.finals = frozenset(policy.final_statuses)
+        self.ignore_case: bool = policy.sku_case == "ignore"
+        self.finals: frozenset[int] = frozenset(policy.final_statuses)
         # https://help.whiplash.com (Ship notice statuses); any other number is a status we do not know.
-        self.statuses = frozenset({25, 50, 80, 85, 86, 100, 105, 150, 200, 250, 300}) | self.finals
-        self.outcomes = (KNOWN_OUTCOMES | frozenset(policy.known_outcomes) | frozenset(policy.min_condition_by_outcome)) - frozenset(
-            policy.keep_item_outcomes
-        )
-        self.plain_outcome = PlainOutcomes(self.outcomes)
+        self.statuses: frozenset[int] = frozenset({25, 50, 80, 85, 86, 100, 105, 150, 200, 250, 300}) | self.finals
+        self.outcomes: frozenset[str] = (
+            KNOWN_OUTCOMES | frozenset(policy.known_outcomes) | frozenset(policy.min_condition_by_outcome)
+        ) - frozenset(policy.keep_item_outcomes)
+        self.plain_outcome: PlainOutcomes = PlainOutcomes(self.outcomes)
         # A clean return needs no other question than "is it exact" under such a policy.
-        self.plain = (
+        self.plain: bool = (
             policy.settle_window == _NO_TIME
             and policy.review_above_value is None
             and policy.days_late_warn is None
@@ -344,8 +344,12 @@ class Compiled:
             and policy.currency is None
         )
         sku = plain_sku if self.ignore_case else plain_text
-        self.bundles = {sku(parent): {sku(part): count for part, count in parts.items()} for parent, parts in policy.bundles.items()}
-        self.substitutes = {sku(wanted): frozenset(map(sku, others)) for wanted, others in policy.substitute_skus.items()}
+        self.bundles: dict[str | None, dict[str | None, int]] = {
+            sku(parent): {sku(part): count for part, count in parts.items()} for parent, parts in policy.bundles.items()
+        }
+        self.substitutes: dict[str | None, frozenset[str | None]] = {
+            sku(wanted): frozenset(map(sku, others)) for wanted, others in policy.substitute_skus.items()
+        }
         self.digest: str | None = None
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:

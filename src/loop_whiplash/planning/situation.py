@@ -83,15 +83,15 @@ class Situation:
         self, observation: Observation, journal: Journal, *, policy: Policy, settings: Settings, at: datetime, matcher: Matcher
     ) -> None:
         self.observation = observation
-        self.journal = settle(journal, observation, at=at, settings=settings)
+        self.journal: Journal = settle(journal, observation, at=at, settings=settings)
         self.policy = policy
         self.settings = settings
         self.at = at
         self.matcher = matcher
-        self.return_id = observation.return_id
+        self.return_id: int = observation.return_id
         self.rma: Rma | None = observation.rma
         self.receipts: tuple[Receipt, ...] = observation.receipts
-        self.state = state_of(observation.rma) if observation.rma is not None else ""
+        self.state: str = state_of(observation.rma) if observation.rma is not None else ""
 
     # ------------------------------------------------------------------------------------------ what was observed
 

@@ -38,8 +38,8 @@ class Announced:
     """
 
     def __init__(self, *, prefix: str, owners: Mapping[int, int], catalogue: Catalogue) -> None:
-        self.reading = Reading(name="Whiplash")
-        self.memory = Memory()
+        self.reading: Reading = Reading(name="Whiplash")
+        self.memory: Memory = Memory()
         self.whole: dict[int, dict[int, Receipt]] = {}
         self.strangers: dict[int, bytes | Receipt] = {}
         self.trackings: dict[str, int] = {}

@@ -65,11 +65,14 @@ class Judge:
             from loop_whiplash.matching import match
 
             matcher = match
-        self.policy, self.settings, self.matcher, self.at = policy, settings, matcher, at
-        self.journals = journals or {}
+        self.policy: Policy = policy
+        self.settings: Settings = settings
+        self.matcher: Matcher = matcher
+        self.at: datetime = at
+        self.journals: Mapping[int, Journal | Mapping[str, Any]] = journals or {}
         self.whiplash_whole = True
         self.found: dict[int, tuple[Break, ...]] = {}
-        self.cases = StoredCases()
+        self.cases: StoredCases = StoredCases()
         self.gone: set[int] = set()
         self._texts: dict[str, str] = {}
         self._amounts: dict[str, Decimal] = {}

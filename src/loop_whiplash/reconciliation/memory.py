@@ -25,10 +25,10 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.ids = array("q")
-        self.versions = array("d")
-        self.checksums = array("I")
-        self.flags = bytearray()
+        self.ids: array[int] = array("q")
+        self.versions: array[float] = array("d")
+        self.checksums: array[int] = array("I")
+        self.flags: bytearray = bytearray()
         self._starts = array("Q")
         self._lengths = array("I")
         self._pages: list[bytes] = []

@@ -91,8 +91,8 @@ class Loop:
         self._rng = rng
         self._truth = truth
         self._outbox = outbox
-        self.manners = LoopManners()
-        self.shop_id = rng.randrange(1_000, 99_999)
+        self.manners: LoopManners = LoopManners()
+        self.shop_id: int = rng.randrange(1_000, 99_999)
         self.returns: dict[int, Return] = {}
         self.destinations: dict[int, str] = {41_000: "Main warehouse"}
         self.subscriptions: list[Subscription] = [

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -42,7 +42,7 @@ class LoopApi:
         self._truth = truth
         self._recent: dict[str, deque[datetime]] = {}
         self.base_url = "https://api.loopreturns.example/api/v1"
-        self.limit_clock = clock.now
+        self.limit_clock: Callable[[], datetime] = clock.now
 
     def answer(self, request: Request) -> Reply:
         """One request, one reply."""

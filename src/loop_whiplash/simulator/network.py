@@ -51,7 +51,7 @@ class Network:
     def __init__(self, rng: random.Random, truth: Truth) -> None:
         self._rng = rng
         self._truth = truth
-        self.webhooks = WebhookNetwork(rng, truth)
+        self.webhooks: WebhookNetwork = WebhookNetwork(rng, truth)
         self.quiet()
 
     def quiet(self) -> Network:

@@ -76,9 +76,9 @@ class Serving:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True) for server in self._servers
         ]
         ports = [server.server_address[1] for server in self._servers]
-        self.loop_url = f"http://127.0.0.1:{ports[0]}/api/v1"
-        self.whiplash_url = f"http://127.0.0.1:{ports[1]}/api/v2"
-        self.token_url = f"http://127.0.0.1:{ports[1]}/oauth/token"
+        self.loop_url: str = f"http://127.0.0.1:{ports[0]}/api/v1"
+        self.whiplash_url: str = f"http://127.0.0.1:{ports[1]}/api/v2"
+        self.token_url: str = f"http://127.0.0.1:{ports[1]}/oauth/token"
         for thread in self._threads:
             thread.start()
 

@@ -150,8 +150,8 @@ class Whiplash:
         self._truth = truth
         self._outbox = outbox
         self.catalogue = catalogue
-        self.manners = WhiplashManners()
-        self.customer_id = rng.randrange(200, 9_000)
+        self.manners: WhiplashManners = WhiplashManners()
+        self.customer_id: int = rng.randrange(200, 9_000)
         self.subscriptions: list[NotificationHook] = [
             NotificationHook(id=number, event=event, endpoint="https://receiver.example/whiplash")
             for number, event in enumerate(EVENTS[:5], start=8_101)

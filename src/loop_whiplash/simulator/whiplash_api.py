@@ -38,7 +38,7 @@ UPDATABLE = [
     "reference",
     "notes_by_customer",
 ]
-USER = {
+USER: dict[str, Any] = {
     "id": 71,
     "email": "warehouse@shop.example",
     "first_name": "Test",
@@ -74,7 +74,7 @@ class WhiplashApi:
         self._recent: deque[datetime] = deque()
         self._expires: dict[str, datetime] = {}
         self._tokens = 0
-        self.limit_clock = clock.now
+        self.limit_clock: Callable[[], datetime] = clock.now
 
     def answer(self, request: Request) -> Reply:
         """One request, one reply."""
