@@ -151,8 +151,12 @@ class LoopApi:
         )
         if not found:
             return 200, {"error": {"message": "No return found with this ID."}}
-        rows = [details_row(ret) for ret in found]
+        rows = [self._row(details_row, ret) for ret in found]
         return 200, rows[0] if self._loop.manners.details_as == "object" and len(rows) == 1 else rows
+
+    def _row(self, write: Callable[[Return], dict[str, Any]], ret: Return) -> dict[str, Any]:
+        row = write(ret)
+        return row | {"line_items": "see attachment"} if ret.id in self._loop.manners.unreadable else row
 
     def _list(self, params: Mapping[str, str]) -> tuple[int, object]:
         by = params.get("filter", "created_at")
@@ -175,7 +179,7 @@ class LoopApi:
         rows = self._loop.between(start, end, by=by, states=SHOWN if state is None else (state,))
         rows.sort(key=lambda ret: (_second(ret, by), -ret.id if newest else ret.id), reverse=newest)
         if params.get("paginate", "").lower() not in ("true", "1"):
-            return 200, [list_row(ret) for ret in rows]
+            return 200, [self._row(list_row, ret) for ret in rows]
         rows = self._after(rows, params.get("cursor"), by, newest)
         page, rest = rows[:size], rows[size:]
         following = None
@@ -189,7 +193,7 @@ class LoopApi:
             following = f"{self.base_url}/warehouse/return/list?" + "&".join(
                 f"{name}={quote(value, safe='')}" for name, value in given.items()
             )
-        return 200, {"returns": [list_row(ret) for ret in page], "nextPageUrl": following, "previousPageUrl": None}
+        return 200, {"returns": [self._row(list_row, ret) for ret in page], "nextPageUrl": following, "previousPageUrl": None}
 
     def _after(self, rows: list[Return], cursor: str | None, by: str, newest: bool) -> list[Return]:
         if cursor is None:

@@ -142,6 +142,8 @@ class LoopManners:
         version: value of the header ``x-loop-api-version``. old_401: the older of the two envelopes.
         notes_wrapped: notes as ``{"notes": []}`` instead of a bare array.
         refuse: share of actions that are refused for no visible reason, with code ``UNEXPECTED_ERROR`` under a 200.
+        another_shop: the key opens another shop: nothing of this one is known there.
+        unreadable: ids of returns whose lines are written in a shape that nobody can read.
     """
 
     api_keys: list[str] = attrs.field(factory=lambda: ["loop-api-key"])
@@ -164,3 +166,5 @@ class LoopManners:
     old_401: bool = False
     notes_wrapped: bool = False
     refuse: float = 0.0
+    another_shop: bool = False
+    unreadable: set[int] = attrs.field(factory=set)

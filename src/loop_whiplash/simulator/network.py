@@ -117,6 +117,10 @@ class Network:
         self._systems = systems
         return self
 
+    def loses_replies(self, rng: random.Random) -> bool:
+        """Draw whether the answer to a webhook gets lost on its way back; as often as any reply does."""
+        return bool(self._lose) and rng.random() < self._lose
+
     def fate(self, system: str, request: Request) -> Fate:
         """Draw what becomes of a request."""
         rng = self._rng

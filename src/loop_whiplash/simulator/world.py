@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from loop_whiplash.http.flow import Interrupted, Reply, Request
+from loop_whiplash.http.flow import Interrupted, NotSent, Reply, Request
 
 from .carrier import Carrier
 from .catalogue import Catalogue
@@ -60,6 +60,8 @@ class World:
         self.network: Network = Network(self.random("network"), self.truth)
         self.outbox.fate = self.network.webhooks.fate
         self._loop_api = LoopApi(self.loop, self.clock, self.truth)
+        nobody = Outbox(self.clock, self.random("nobody"))
+        self._other_shop = LoopApi(Loop(self.clock, self.random("another shop"), Truth(), nobody), self.clock, Truth())
         self._whiplash_api = WhiplashApi(self.whiplash, self.clock, self.truth, owner=self.warehouse.owner)
 
     def random(self, concern: str) -> random.Random:
@@ -96,7 +98,15 @@ class World:
     def answer(self, system: str, request: Request) -> Reply:
         """The true answer of a system, with its effect, now."""
         with self.lock:
-            return self._loop_api.answer(request) if system == "loop" else self._whiplash_api.answer(request)
+            if system == "loop":
+                api = self._other_shop if self.loop.manners.another_shop else self._loop_api
+                return api.answer(request)
+            return self._whiplash_api.answer(request)
+
+    def log_in(self) -> dict[str, object]:
+        """A person logs in at Whiplash again: a new pair of tokens, as the token endpoint would give it."""
+        with self.lock:
+            return self._whiplash_api.issue()
 
     def loop_transport(self) -> InProcess:
         """Loop without sockets: a transport for `LoopClient`. Network faults apply; waiting moves the virtual clock."""
@@ -137,6 +147,41 @@ class World:
             raise Interrupted("timed out", timed_out=True)
         self.clock.advance_to(self.clock.now() + timedelta(seconds=fate.reply))
         return hear(fate, reply)
+
+    def begin(
+        self,
+        system: str,
+        request: Request,
+        heard: Callable[[Reply | NotSent | Interrupted], None],
+        *,
+        arriving: Callable[[], None] = lambda: None,
+    ) -> None:
+        """The same without waiting: it is on its way while others act. `arriving` is called whenever it arrives, `heard` once,
+        with what came of it."""
+        fate = self.network.fate(system, request)
+        began, timeout = self.clock.now(), request.timeout
+        arrive = fate.arrive
+        if fate.again is not None:
+            self.clock.after(fate.again, lambda: _forget(self.answer(system, request)))
+
+        def late() -> None:
+            arriving()
+            self.answer(system, request)
+
+        silent = fate.error == "timeout" or (arrive is None and fate.error is None and fate.status is None and fate.lie is None)
+        if silent or (arrive is not None and arrive + fate.reply > timeout):
+            if arrive is not None:
+                self.clock.after(arrive, late)
+            self.clock.at(began + timedelta(seconds=timeout), lambda: heard(Interrupted("timed out", timed_out=True)))
+            return
+
+        def arrived() -> None:
+            if arrive is not None:
+                arriving()
+            reply = None if arrive is None else self.answer(system, request)
+            self.clock.after(fate.reply, lambda: heard(_outcome(fate, reply)))
+
+        self.clock.after(arrive or 0.0, arrived)
 
     def serve(self) -> Serving:
         """Both fakes on 127.0.0.1; use it as a context manager.
@@ -213,6 +258,13 @@ class AsyncInProcess:
 
     async def aclose(self) -> None:
         """Nothing to give back."""
+
+
+def _outcome(fate: Fate, reply: Reply | None) -> Reply | NotSent | Interrupted:
+    try:
+        return hear(fate, reply)
+    except (NotSent, Interrupted) as failure:
+        return failure
 
 
 def _forget(reply: Reply) -> None:
