@@ -33,6 +33,9 @@ __all__ = ["Session"]
 
 T = TypeVar("T")
 
+#: A place within a rate limit is used no later than this, in seconds: the slack of the tighter of the two limits.
+LATE = 0.03
+
 
 class _Shared:
     """What a session and those made from it by `with_options` share and change."""
@@ -147,8 +150,9 @@ class Session:
 
         steps = Steps(decide)
         while True:
-            waited = await self._take_turn()
+            # Signed first: a place in time is not kept while a token is being renewed, or all who waited would leave at once.
             signed = await self.auth.headers(self)
+            waited = await self._take_turn()
             if before_send is not None:
                 before_send()
             at, sent = self.now(), self.seconds()
@@ -186,7 +190,7 @@ class Session:
 
     async def _take_turn(self) -> float:
         """Wait for a place within the rate limit; seconds waited."""
-        limiter, waited = self.limiter, 0.0
+        limiter, waited, patience = self.limiter, 0.0, LATE
         while True:
             held = await Store(limiter.held) if limiter.blocking else limiter.held()
             if held > self.retry.longest_wait:
@@ -198,10 +202,13 @@ class Session:
             delay = await Store(limiter.reserve) if limiter.blocking else limiter.reserve()
             if delay <= 0:
                 return waited
+            woken_at = self.seconds() + delay
             await Sleep(delay)
             waited += delay
-            # Everybody may have been told to wait meanwhile: then this place is given up and a new one taken.
-            if (await Store(limiter.held) if limiter.blocking else limiter.held()) <= 0.001:
+            # Everybody may have been told to wait meanwhile, or this process was stopped and its place has gone by: then it is given
+            # up and a new one taken. What counts as late doubles, so that a machine that is always late gets on.
+            late, patience = self.seconds() - woken_at > patience, 2 * patience
+            if not late and (await Store(limiter.held) if limiter.blocking else limiter.held()) <= 0.001:
                 return waited
 
     async def _learn(self, outcome: Outcome) -> None:

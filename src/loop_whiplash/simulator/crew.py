@@ -142,9 +142,11 @@ class Crew:
             self.world.clock.at(at, lambda: self._look(worker, at))
 
     def _look(self, worker: Worker, at: datetime) -> None:
-        if self._next.get(worker.name) != at or worker.tasks or self.away:
+        if self._next.get(worker.name) != at:
             return
         del self._next[worker.name]
+        if worker.tasks or self.away:
+            return
         due = self._due()
         if due is None or due > self.world.clock.now():
             self._again(worker)

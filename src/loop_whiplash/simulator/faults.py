@@ -234,7 +234,7 @@ def _wrong_key(run: Run, rng: random.Random) -> None:
     manners = run.world.loop.manners
 
     def begins() -> None:
-        manners.another_shop = True
+        manners.another_shop = run.record.keyless = True
         run.world.truth.faults["wrong key"] += 1
 
     def ends() -> None:
@@ -249,6 +249,7 @@ def _wrong_key(run: Run, rng: random.Random) -> None:
 def _policy(run: Run, rng: random.Random) -> None:
     for _ in range(rng.randint(1, 3)):
         policy = rng.choice(POLICIES)
+        run.policies.append(policy)
         run.during(
             rng.random() * run.life.habits.days * DAY, f"the policy is {policy.name} now", lambda policy=policy: run.crew.change_policy(policy)  # type: ignore[misc]
         )  # fmt: skip

@@ -88,7 +88,7 @@ class Record:
         acted: requests that act, as they left. asked: return id → the last question to the matcher.
         wrong: what was seen to be wrong while it happened, as (promise, return id or None, sentence).
         attached: consumer return id → return id, by a person's word. replies: webhooks answered, by status.
-        reports: sweeps that ended, as (complete, codes). settled: return ids of cases that were once done.
+        reports: sweeps that ended, as (complete, codes). keyless: the key was another shop's for a while.
     """
 
     def __init__(self, world: World) -> None:
@@ -104,6 +104,7 @@ class Record:
         self.attached: dict[int, int] = {}
         self.replies: Counter[int] = Counter()
         self.reports: list[tuple[bool, tuple[str, ...]]] = []
+        self.keyless = False
         self._recent: dict[str, deque[datetime]] = {}
         self.accepting: list[Callable[[Event], None]] = []
         self.watchers: list[Callable[[int, Mapping[str, Any], Mapping[str, Any]], None]] = []

@@ -16,6 +16,7 @@ from loop_whiplash.matching.decision import Matcher
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.reconciliation import Report
 
+from .checker import Violation, check_calm, check_years, watch
 from .crew import Crew
 from .driver import Driver, Heard, Pace, Task
 from .faults import FAMILIES, POLICIES, draw, families
@@ -51,7 +52,7 @@ class Run:
     Attributes:
         world, driver, crew, life, ledger, record: who takes part. settings: those of the integration.
         within_bounds: P, D and L hold. families: the faults that strike. swept: a whole sweep came through in the calm.
-        mended: what is put right when the storm ends.
+        mended: what is put right when the storm ends. policies: all that were in force. violations: what `all` found.
     """
 
     def __init__(
@@ -71,8 +72,11 @@ class Run:
         self.families = draw(families(faults), rng)
         self.within_bounds = True
         self.swept = False
+        self.violations: list[Violation] = []
         self.mended: list[Callable[[], None]] = []
         self.settings = Settings(**{**self._drawn(rng), **(settings or {})})
+        self.policies = [rng.choice(POLICIES) if rng.random() < 0.3 else POLICIES[0]]
+        self.matcher = matcher
         self.driver = Driver(self.world, pace=Pace(slow=rng.choice((0.0, 0.05, 0.3))))
         self.record = Record(self.world)
         store = ledger(self.world) if ledger else MemoryLedger(clock=self.world.clock.now)
@@ -84,7 +88,7 @@ class Run:
             self.ledger,
             self.record,
             settings=self.settings,
-            policy=rng.choice(POLICIES) if rng.random() < 0.3 else POLICIES[0],
+            policy=self.policies[0],
             auth=self.world.token,
             workers=self.shape.workers,
             matcher=matcher,
@@ -116,12 +120,25 @@ class Run:
     # ---------------------------------------------------------------------------------------------- the parts
 
     def all(self) -> Run:
-        """The whole run."""
+        """The whole run, and what is wrong with it."""
+        watch(self)
         self.storm()
         self.calm()
-        if self.shape.years:
+        self.violations = check_calm(self)
+        if self.shape.years and not self.violations:
             self.years()
+            self.violations = check_years(self)
         return self
+
+    @property
+    def lateness(self) -> timedelta:
+        """How old what is acted upon can be: what a read may have missed, and the longest a worker may take from there."""
+        return timedelta(seconds=self.world.whiplash.manners.lag[1]) + self.settings.lease + self.settings.bound
+
+    @property
+    def exact(self) -> bool:
+        """Every policy of this run pays only for exactly what was announced, in good condition."""
+        return all(policy.match_level == 4 for policy in self.policies)
 
     def storm(self) -> None:
         """The days in which everything goes wrong."""

@@ -58,7 +58,7 @@ class Truth:
     """The record of one world.
 
     Attributes:
-        made: every consumer return ever made. deleted: consumer return id → when it went.
+        made: every consumer return ever made. deleted: consumer return id → when it went; deleted_by_api: those that went over the API.
         released: every release of value. deeds: every action on a return, refused ones included.
         calls: (system, method, path with ids as ``{id}``) → how often. over_limit: system → requests beyond the published limit.
         busiest: system → most requests seen within one window of its limit. faults: kind of fault → how often it struck.
@@ -67,6 +67,7 @@ class Truth:
     def __init__(self) -> None:
         self.made: list[Made] = []
         self.deleted: dict[int, datetime] = {}
+        self.deleted_by_api: dict[int, datetime] = {}
         self.released: list[Released] = []
         self.deeds: list[Deed] = []
         self.calls: Counter[tuple[str, str, str]] = Counter()

@@ -172,6 +172,10 @@ class Whiplash:
         """The newest version of all that exist."""
         return [versions[-1][1] for versions in self._versions.values() if versions[-1][1] is not None]
 
+    def versions(self) -> list[list[tuple[datetime, Notice | None]]]:
+        """Every version of everything there ever was, oldest first, each with the time from which search shows it; None: deleted."""
+        return list(self._versions.values())
+
     def indexed(self) -> list[Notice]:
         """All that search finds now."""
         now = self._clock.now()
@@ -245,10 +249,12 @@ class Whiplash:
                 self.emit("consumer_return.completed", notice)
         return notice
 
-    def delete(self, notice: Notice) -> None:
-        """It is gone; reading by id says so at once, search when it catches up."""
+    def delete(self, notice: Notice, *, by: str = "warehouse") -> None:
+        """It is gone; reading by id says so at once, search when it catches up. `by`: ``api`` or ``warehouse``."""
         self._put(notice.id, None)
         self._truth.deleted[notice.id] = self._clock.now()
+        if by == "api":
+            self._truth.deleted_by_api[notice.id] = self._clock.now()
         self.emit("consumer_return.deleted", notice)
 
     def _watch_for_never(self, notice: Notice) -> None:

@@ -353,7 +353,7 @@ class WhiplashApi:
             return 200, self._whiplash.row(self._whiplash.change(notice, **self._writable(body)))
         if notice.status in (ARRIVED, PROCESSING, COMPLETED) or any(line.counted for line in notice.lines):
             raise Trouble(422, "Consumer return has been received and cannot be deleted")
-        self._whiplash.delete(notice)
+        self._whiplash.delete(notice, by="api")
         return 204, None
 
     def _simulate(self, notice: Notice, finalize: bool) -> dict[str, Any]:
