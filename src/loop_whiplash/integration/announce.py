@@ -56,7 +56,8 @@ async def candidates(core: Core, rma: Rma, orders: Iterable[Order]) -> list[Cons
             lines: Counter[str | None] = Counter()
             for line in row.return_items:
                 lines[line.sku] += line.quantity or 0
-            if lines == wanted and None not in wanted:
+            # Of two returns of one order with equal lines, a parcel belongs to the one whose tracking number it carries.
+            if lines == wanted and None not in wanted and (row.tracking is None or row.tracking in rma.trackings):
                 fits[row.id] = row
     return [row for _, row in sorted(fits.items()) if await _free(core, rma, row)]
 
