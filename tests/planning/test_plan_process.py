@@ -91,6 +91,13 @@ def test_sent_counts_until_a_person_allows_one_more() -> None:
     assert planned(rma(), counted(), journal=twice, decision="PROCESS").action is None
 
 
+def test_a_retry_that_cannot_be_sent_in_review_is_not_forgotten() -> None:
+    journal = Journal(process=Act(phase="none", sends=1), allowed_sends=2, failed_at=NOW - DAY)
+    plan = planned(rma(state="review"), counted(), journal=journal, decision="PROCESS")
+    assert (plan.action, [found.code for found in plan.breaks]) == (None, ["PROCESSING_FAILED"])
+    assert planned(rma(state="open"), counted(), journal=journal, decision="PROCESS").action == Process(evidence="e-now")
+
+
 def test_value_that_loop_released_is_never_released_again() -> None:
     for released in (rma(was_processed=True), rma(released_at=NOW - DAY), rma(was_processed=None, released_at=NOW)):
         for journal in (Journal(), flagged("cleared"), Journal(allowed_sends=5)):

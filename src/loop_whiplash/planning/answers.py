@@ -444,6 +444,11 @@ def process_from_review(s: Situation) -> Plan:
 
 
 def in_review(s: Situation) -> Plan:
+    if s.retry_in_review:
+        reason = "A process of ours failed, a person allowed one more, and the return is in review: nothing is sent there."
+        step = "Set the return back to open in Loop, and it is sent once more; or process it there by hand."
+        found = _break(s, "PROCESSING_FAILED", since=s.journal.failed_at or s.journal.process.began_at, reason=reason, next_step=step)
+        return _living(s, "A person allowed one more process, and the return is in review; a person's turn.", found)
     if not s.flagged_by_us:
         return _living(s, "In review, and not by us; a person's turn.")
     word = "what we flagged is cured by now; processing it from review is" if s.says_process else "it is"

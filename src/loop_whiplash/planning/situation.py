@@ -212,6 +212,12 @@ class Situation:
         return self.journal.process.phase in ("refused", "failed")
 
     @Fact
+    def retry_in_review(self) -> bool:
+        """A process of ours came to nothing, and a person allowed one more that cannot be sent to a return in review."""
+        process = self.journal.process
+        return self.review and process.sends > 0 and process.phase == "none"
+
+    @Fact
     def flag_in_doubt(self) -> bool:
         return self.journal.flag.phase in ("sending", "accepted")
 
