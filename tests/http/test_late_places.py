@@ -1,4 +1,4 @@
-"""A place within the rate limit is used at its time or not at all: whole processes are stopped, and tokens are renewed, while flows wait."""
+"""A place within the rate limit is used at its time or not at all: processes are stopped, and tokens renewed, while flows wait."""
 
 from __future__ import annotations
 

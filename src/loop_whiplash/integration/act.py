@@ -182,7 +182,7 @@ async def _create(step: Step) -> Acted:
     await step.still_as_observed()
 
     was = journal.create
-    bounds = core.settings.pause + core.settings.effect + core.settings.lag
+    bounds = core.settings.bound
     if was.phase == "sending" and was.began_at is not None and looked_at <= was.began_at + bounds:
         return Acted(journal=journal, result="in doubt", due_at=was.began_at + bounds + timedelta(seconds=1))
     at = core.now()

@@ -32,7 +32,8 @@ class Pace:
     Attributes:
         slow: share of steps that take up to `slowest` seconds; all others take milliseconds.
         pause, longest_pause: share of steps before which the whole worker stops, and for how long at most (seconds).
-        crash: share of steps before which the worker dies. away: seconds until it is started again, at most.
+        crash: share of steps before which the worker dies; crash_sending: share of requests that act, with which their worker dies.
+        away: seconds until it is started again, at most.
     """
 
     slow: float = 0.02
@@ -40,6 +41,7 @@ class Pace:
     pause: float = 0.0
     longest_pause: float = 1800.0
     crash: float = 0.0
+    crash_sending: float = 0.0
     away: float = 600.0
 
 
@@ -203,6 +205,8 @@ class Driver:
                 self._later(task, None, outcome)
 
         self.world.begin(system, request, heard, arriving=lambda: self.arriving(task, system, request))
+        if request.method != "GET" and self.pace.crash_sending and self._rng.random() < self.pace.crash_sending:
+            self.crash(task.worker)
 
     # -------------------------------------------------------------------------------------------------- the trace
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -109,9 +110,8 @@ def _send_poison(run: Run, rng: random.Random) -> None:
     secret = world.loop_secret if system == "loop" else world.whiplash_secret
     headers = (loop_headers if system == "loop" else whiplash_headers)(body, secret if rng.random() < 0.8 else "wrong")
     world.truth.faults["poisonous webhook"] += 1
-    world.outbox.put(
-        Message(system=system, topic="poison", return_id=None, url="https://receiver.example/", body=body, headers=headers, due_at=world.clock.now())
-    )  # fmt: skip
+    now, url = world.clock.now(), "https://receiver.example/"
+    world.outbox.put(Message(system=system, topic="poison", return_id=None, url=url, body=body, headers=headers, due_at=now))
 
 
 def _loop(run: Run, rng: random.Random) -> None:
@@ -199,6 +199,7 @@ def _say(run: Run, rng: random.Random) -> None:
 
 def _crashes(run: Run, rng: random.Random) -> None:
     run.driver.pace.crash = rng.choice((0.002, 0.01, 0.04))
+    run.driver.pace.crash_sending = rng.choice((0.0, 0.2))
     run.driver.pace.away = rng.choice((1.0, 600.0, 20_000.0))
 
 
@@ -221,7 +222,8 @@ def _tokens(run: Run, rng: random.Random) -> None:
     def log_in() -> None:
         given = world.log_in()
         expires = world.clock.now() + timedelta(seconds=manners.token_life)
-        store.save(Token(access_token=str(given["access_token"]), refresh_token=str(given["refresh_token"]), expires_at=expires), replaces=store.load())  # fmt: skip
+        access, refresh = str(given["access_token"]), str(given["refresh_token"])
+        store.save(Token(access_token=access, refresh_token=refresh, expires_at=expires), replaces=store.load())
 
     log_in()
     run.mended.append(log_in)
@@ -250,9 +252,8 @@ def _policy(run: Run, rng: random.Random) -> None:
     for _ in range(rng.randint(1, 3)):
         policy = rng.choice(POLICIES)
         run.policies.append(policy)
-        run.during(
-            rng.random() * run.life.habits.days * DAY, f"the policy is {policy.name} now", lambda policy=policy: run.crew.change_policy(policy)  # type: ignore[misc]
-        )  # fmt: skip
+        change = partial(run.crew.change_policy, policy)
+        run.during(rng.random() * run.life.habits.days * DAY, f"the policy is {policy.name} now", change)
     run.world.truth.faults["policy edited"] += 1
 
 

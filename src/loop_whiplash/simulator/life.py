@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,8 @@ class Habits:
 
     Attributes:
         returns: how many. days: over how long they are submitted and people act.
-        wrong: counted otherwise than announced. half: counted in two goes. split: sent in two parcels. reopened: corrected after completion.
+        wrong: counted otherwise than announced. half: counted in two goes. split: sent in two parcels.
+        reopened: corrected after completion.
         unlabelled, kept, dropped_off: returns without a label, that stay with the shopper, that are paid at drop-off.
         announced_by_hand: an RMA somebody made by hand before ours. same_order: a second return of one order.
         unknown_item, twin_item: SKUs that Whiplash does not know, or knows twice. unexpected: parcels nobody announced.
@@ -158,8 +158,9 @@ class Life:
         rng, habits = self._rng, self.habits
         at = self._some(60, HOUR) if self._share(habits.instant) else self._some(HOUR, habits.days * DAY)
         if self._share(habits.half):
-            self._at(at, f"half of {ret.id} is counted", lambda: self._receive(ret, half=True))
-            at += self._some(60, DAY)
+            damaged = int(self._share(habits.wrong))
+            self._at(at, f"half of {ret.id} is counted", lambda: self._receive(ret, half=True, damaged=damaged))
+            at += self._some(60, 3 * DAY)
             self._at(at, f"the rest of {ret.id} is counted", lambda: self._receive(ret))
         elif ret.labels and len(ret.labels) > 1:
             self._at(at, f"one parcel of {ret.id} is counted", lambda: self._receive(ret, parcel=0, complete=rng.random() < 0.5))

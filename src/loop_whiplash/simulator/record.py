@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from loop_whiplash.errors import LedgerUnavailable
+from loop_whiplash.http.flow import Request
 from loop_whiplash.ledger.protocol import Claim, Event, Intent, Ledger
+from loop_whiplash.loop.client import RATE as LOOP_RATE
 from loop_whiplash.matching.decision import Decision, Matcher
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.returns.model import Receipt, Rma
-
-from loop_whiplash.http.flow import Request
-from loop_whiplash.loop.client import RATE as LOOP_RATE
 from loop_whiplash.whiplash.client import RATE as WHIPLASH_RATE
 
 if TYPE_CHECKING:
@@ -238,7 +237,13 @@ class Watched:
     ) -> bool:
         fails = self._may_fail()
         done = self.ledger.commit(claim, journal=journal, read_to=read_to, intent=intent, withdraw=withdraw, events=events)
-        word = f"intends {intent.kind} {intent.ordinal}" if intent else f"withdraws {withdraw.kind} {withdraw.ordinal}" if withdraw else "notes"
+        word = (
+            f"intends {intent.kind} {intent.ordinal}"
+            if intent
+            else f"withdraws {withdraw.kind} {withdraw.ordinal}"
+            if withdraw
+            else "notes"
+        )
         self._say(f"ledger {word} of {claim.return_id}{'' if done else ': refused, something came in'}")
         if done and intent is not None:
             self._record.intend(claim, intent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -33,7 +34,7 @@ _DEEDS = {"process": "process", "flag": "flag", "consumer_returns": "create"}
 
 @attrs.frozen(kw_only=True)
 class Shape:
-    """How large a run is.
+    """How large a run is. Most worlds are small: what is wrong shows in small ones too, and many of them are seen in the same time.
 
     Attributes:
         returns: how many, least and most. days: of storm. workers: processes that work on what is due.
@@ -44,6 +45,12 @@ class Shape:
     days: float = 2.0
     workers: int = 2
     years: bool = True
+
+    @classmethod
+    def drawn(cls, rng: random.Random) -> Shape:
+        """The shape of one seed."""
+        returns, days = rng.choice((((1, 1), 1.0), ((1, 1), 1.5), ((1, 2), 1.0), ((1, 3), 2.0), ((2, 4), 3.0)))
+        return cls(returns=returns, days=days, workers=rng.choice((1, 2, 2, 3)), years=rng.random() < 0.3)
 
 
 class Run:
@@ -66,8 +73,8 @@ class Run:
         ledger: Callable[[World], Ledger] | None = None,
     ) -> None:
         self.seed = seed
-        self.shape = shape or Shape()
         self.world = World(seed=seed, variants=12)
+        self.shape = shape or Shape.drawn(self.world.random("shape"))
         rng = self.world.random("run")
         self.families = draw(families(faults), rng)
         self.within_bounds = True
@@ -112,6 +119,7 @@ class Run:
             "delete_orphans": rng.random() < 0.3,
             "delete_duplicates": rng.random() < 0.3,
             "notes": rng.random() < 0.5,
+            "lease": timedelta(minutes=rng.choice((3, 10))),
             "recheck": timedelta(hours=rng.choice((6, 24, 48))),
             "eta": rng.choice((None, timedelta(days=7))),
             "watch_for": timedelta(days=21),
@@ -162,7 +170,7 @@ class Run:
         world.network.quiet()
         world.network.webhooks.quiet()
         world.outbox.lost = False
-        self.ledger.failing = self.driver.pace.crash = self.driver.pace.pause = 0.0
+        self.ledger.failing = self.driver.pace.crash = self.driver.pace.crash_sending = self.driver.pace.pause = 0.0
         manners.failing = manners.refuse = manners.hidden_flags = 0.0
         manners.processing_takes = (5.0, 60.0)
         world.whiplash.manners.lag = (0.0, min(world.whiplash.manners.lag[1], self.settings.lag.total_seconds() * 0.5))

@@ -1,0 +1,177 @@
+"""Run the library in hostile worlds and hold it to what it promises: ``python -m loop_whiplash.simulator --seeds 1000 --faults all``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import attrs
+
+from loop_whiplash.errors import ConfigurationError
+
+from .checker import Violation
+from .faults import FAMILIES, families
+from .laws import check_hints, check_ledgers
+from .run import Run
+
+__all__ = ["Result", "main", "run_seed"]
+
+#: Every so many seeds the same seed is run again on an SQLite ledger (P11), and with its hints in another order (P5).
+TWICE = 25
+#: Lines of a trace that are shown where a seed fails.
+SHOWN = 60
+CHUNK = 5
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What came of one seed. `trace`: the last lines about the first return that went wrong; empty where none did."""
+
+    seed: int
+    steps: int
+    families: tuple[str, ...]
+    faults: Counter[str]
+    violations: tuple[Violation, ...]
+    trace: tuple[str, ...] = ()
+
+
+def run_seed(seed: int, faults: tuple[str, ...]) -> Result:
+    """One seed, whole."""
+    run = Run(seed, faults).all()
+    run.close()
+    found = list(run.violations)
+    if seed % TWICE == 0:
+        found += check_ledgers(seed, faults)
+    if seed % TWICE == TWICE // 2:
+        found += check_hints(seed)
+    trace = tuple(_about(run.driver.lines, found[0].return_id))[-SHOWN:] if found else ()
+    return Result(
+        seed=seed,
+        steps=run.driver.steps,
+        families=run.families,
+        faults=run.world.truth.faults,
+        violations=tuple(found),
+        trace=trace,
+    )
+
+
+def _about(lines: Iterable[str], return_id: int | None) -> Iterator[str]:
+    """The lines that concern one return: those that name it, and what the flows that work on it do."""
+    name, busy = str(return_id or ""), set[str]()
+    for line in lines:
+        who = line.split(" ", 2)[2].split("#")[0] if "#" in line else ""
+        if name in line:
+            busy.add(who)
+            yield line
+        elif "ledger leases" in line:
+            busy.clear()
+        elif who in busy or "crashes" in line or "pauses" in line or " world: " in line:
+            yield line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Gives 0 when every promise held, 1 when one was broken, 2 for arguments that cannot be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m loop_whiplash.simulator", description="Hold the library to its promises in hostile worlds."
+    )
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run (100)")
+    parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
+    parser.add_argument("--faults", default="all", help=f"all, none, or some of: {', '.join(FAMILIES)}")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (as many as there are processors)")
+    parser.add_argument("--seconds", type=float, default=None, help="stop after so many seconds, whatever was run by then")
+    parser.add_argument("--trace", type=int, metavar="SEED", help="run this one seed and print everything that happens in it")
+    given = parser.parse_args(arguments)
+    logging.getLogger("loop_whiplash").setLevel(logging.CRITICAL)
+    try:
+        faults = families(given.faults)
+    except ConfigurationError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    if given.trace is not None:
+        return _trace(given.trace, faults)
+    return _run(range(given.first, given.first + max(0, given.seeds)), faults, max(1, given.workers), given.seconds)
+
+
+def _trace(seed: int, faults: tuple[str, ...]) -> int:
+    run = Run(seed, faults).all()
+    run.close()
+    for line in run.driver.lines:
+        print(line)
+    for violation in run.violations:
+        print(f"BROKEN {violation}")
+    print(f"seed {seed}: {run.driver.steps} steps, digest {run.driver.digest()}")
+    return 1 if run.violations else 0
+
+
+def _run(seeds: range, faults: tuple[str, ...], workers: int, seconds: float | None) -> int:
+    began, steps, done = time.monotonic(), 0, 0
+    struck, strikes, broken = Counter[str](), Counter[str](), list[Result]()
+    for result in _results(seeds, faults, workers, None if seconds is None else began + seconds):
+        done += 1
+        steps += result.steps
+        struck.update(result.families)
+        strikes.update(result.faults)
+        if result.violations:
+            broken.append(result)
+            _show(result, given=",".join(faults))
+        _progress(done, len(seeds), steps, len(broken), time.monotonic() - began)
+    took = time.monotonic() - began
+    print(
+        f"{done:,} seeds, {steps:,} steps, {took:.0f} s ({1000 * took / max(1, done):.0f} ms a seed), {len(broken)} with a broken promise"
+    )
+    print("seeds by family of faults: " + (", ".join(f"{name} {struck[name]:,}" for name in FAMILIES if struck[name]) or "none"))
+    print("faults that struck: " + (", ".join(f"{name} {count:,}" for name, count in sorted(strikes.items())) or "none"))
+    if broken:
+        print("seeds with a broken promise: " + ", ".join(str(result.seed) for result in broken))
+    return 1 if broken else 0
+
+
+def _results(seeds: range, faults: tuple[str, ...], workers: int, until: float | None) -> Iterator[Result]:
+    if workers == 1:
+        for seed in seeds:
+            if until is not None and time.monotonic() > until:
+                return
+            yield run_seed(seed, faults)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        waiting = [pool.submit(_some, range(at, min(at + CHUNK, seeds.stop)), faults) for at in range(seeds.start, seeds.stop, CHUNK)]
+        for each in waiting:
+            yield from each.result()
+            if until is not None and time.monotonic() > until:
+                pool.shutdown(cancel_futures=True)
+                return
+
+
+def _some(seeds: range, faults: tuple[str, ...]) -> list[Result]:
+    logging.getLogger("loop_whiplash").setLevel(logging.CRITICAL)
+    return [run_seed(seed, faults) for seed in seeds]
+
+
+def _show(result: Result, given: str) -> None:
+    print(f"\nseed {result.seed} breaks a promise, with {', '.join(result.families) or 'no faults'}:")
+    for violation in result.violations:
+        print(f"  {violation}")
+    print("  the steps that led there:")
+    for line in result.trace:
+        print(f"    {line}")
+    print(f"  all of it: python -m loop_whiplash.simulator --faults {given or 'none'} --trace {result.seed}", flush=True)
+
+
+def _progress(done: int, total: int, steps: int, broken: int, took: float) -> None:
+    every = 1 if sys.stderr.isatty() else max(1, total // 20)
+    if done % every and done != total:
+        return
+    line = f"{done:,} of {total:,} seeds, {steps:,} steps, {broken} broken, {took:.0f} s"
+    print(
+        f"\r{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() and done != total else "\n", file=sys.stderr, flush=True
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""One seed is one run; and in every run every promise holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from loop_whiplash.simulator import FAMILIES, Run, Shape, check_hints, check_ledgers
+from loop_whiplash.simulator.__main__ import main
+
+SMALL = Shape(returns=(1, 1), days=1.0, years=False)
+DIGESTS = "from loop_whiplash.simulator import Run\nfor seed in (3, 8, 12): print(Run(seed).all().driver.digest())"
+
+
+def run(seed: int, faults: str = "all", shape: Shape | None = None) -> Run:
+    found = Run(seed, faults, shape=shape).all()
+    found.close()
+    return found
+
+
+def test_one_seed_is_one_run_byte_for_byte() -> None:
+    one, again, other = run(3), run(3), run(4)
+    assert one.driver.lines == again.driver.lines
+    assert one.driver.digest() == again.driver.digest() != other.driver.digest()
+
+
+def test_a_seed_is_the_same_run_whatever_python_hashes_by() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS], env={**os.environ, "PYTHONHASHSEED": hashed}, capture_output=True, text=True, check=True
+        ).stdout
+        for hashed in ("1", "77")
+    ]
+    assert said[0] == said[1]
+    assert len(said[0].split()) == 3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_of_faults_alone_breaks_no_promise(family: str) -> None:
+    for seed in range(4):
+        assert run(seed, family).violations == [], seed
+
+
+def test_all_faults_together_break_no_promise() -> None:
+    for seed in range(60):
+        assert run(seed).violations == [], seed
+
+
+def test_hints_may_come_in_any_order_and_number() -> None:
+    for seed in range(12):
+        assert check_hints(seed) == []
+
+
+def test_a_seed_is_the_same_run_on_every_ledger() -> None:
+    for seed in range(6):
+        assert check_ledgers(seed) == []
+
+
+def test_the_command_says_what_it_saw(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "2", "--workers", "1", "--faults", "network,crashes"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("2 seeds, ")
+    assert "0 with a broken promise" in said.out
+    assert "network 2, crashes 2" in said.out
+    assert "2 of 2 seeds" in said.err
+    assert main(["--faults", "gremlins"]) == 2
+    assert main(["--trace", "1", "--faults", "none"]) == 0
+    assert "seed 1: " in capsys.readouterr().out.splitlines()[-1]
