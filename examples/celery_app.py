@@ -15,7 +15,7 @@ from functools import cache
 from celery import Celery
 from celery.schedules import crontab
 
-from loop_whiplash import Integration, LoopClient, PostgresLedger, Settings, WhiplashClient
+from loop_whiplash import Integration, LoopClient, PostgresLedger, RateLimit, Settings, WhiplashClient
 
 NEEDED = ("LOOP_API_KEY", "LOOP_SECRETS", "WHIPLASH_TOKEN", "WHIPLASH_CUSTOMER", "WHIPLASH_SECRETS", "DATABASE_URL", "REDIS_URL", "GO_LIVE")
 
@@ -39,13 +39,25 @@ app.conf.update(
 )
 
 
+#: Worker processes on all hosts together: they share what the vendors allow one key and one customer.
+PROCESSES = int(env.get("PROCESSES", "4"))
+
+
 @cache
 def returns() -> Integration:
     """Made on first use, so that each worker process has its own connections."""
-    whiplash_url = env.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2")
     return Integration(
-        LoopClient(env["LOOP_API_KEY"], base_url=env.get("LOOP_URL", "https://api.loopreturns.com/api/v1")),
-        WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=whiplash_url),
+        LoopClient(
+            env["LOOP_API_KEY"],
+            base_url=env.get("LOOP_URL", "https://api.loopreturns.com/api/v1"),
+            limiter=RateLimit(300 // PROCESSES, per=60.0),
+        ),
+        WhiplashClient(
+            env["WHIPLASH_TOKEN"],
+            customer_id=env["WHIPLASH_CUSTOMER"],
+            base_url=env.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2"),
+            limiter=RateLimit(10, per=float(PROCESSES)),
+        ),
         ledger=PostgresLedger(env["DATABASE_URL"]),
         settings=Settings.from_dict({"start": env["GO_LIVE"]}),
         loop_secrets=env["LOOP_SECRETS"].split(","),  # lists, so that one can be rotated: new,old

@@ -1,6 +1,6 @@
 """Webhooks of both systems in FastAPI, with the worker as a task of the same process. The daily backup is daily_sweep.py.
 
-uvicorn --factory fastapi_app:create_app --port 8000
+uvicorn --factory fastapi_app:create_app --port 8000      one process: each has a worker, and counts the vendors' rate limits alone
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ NEEDED = ("LOOP_API_KEY", "LOOP_SECRETS", "WHIPLASH_TOKEN", "WHIPLASH_CUSTOMER",
 async def work(returns: AsyncIntegration) -> None:
     while True:  # being cancelled at any point is safe
         try:
-            await returns.run_due(limit=100)
+            for outcome in await returns.run_due(limit=100):
+                print(f"return {outcome.return_id}: {outcome.status}: {'; '.join(outcome.reasons)}", flush=True)
         except LoopWhiplashError:  # say, the disk is full: it stays due, and webhooks are still answered
             logging.exception("the work is gone on with in a second")
         await asyncio.sleep(1)

@@ -18,10 +18,9 @@ NEEDED = ("LOOP_API_KEY", "LOOP_SECRETS", "WHIPLASH_TOKEN", "WHIPLASH_CUSTOMER",
 
 def integration() -> Integration:
     """All it takes, from the environment. Secrets are lists, so that one can be rotated: ``new,old``."""
-    env = os.environ
+    env, whiplash_url = os.environ, os.environ.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2")
     if missing := [name for name in NEEDED if not env.get(name)]:
         raise RuntimeError(f"set {', '.join(missing)} in the environment")
-    whiplash_url = env.get("WHIPLASH_URL", "https://www.getwhiplash.com/api/v2")
     return Integration(
         LoopClient(env["LOOP_API_KEY"], base_url=env.get("LOOP_URL", "https://api.loopreturns.com/api/v1")),
         WhiplashClient(env["WHIPLASH_TOKEN"], customer_id=env["WHIPLASH_CUSTOMER"], base_url=whiplash_url),
@@ -51,7 +50,8 @@ def create_app() -> Flask:
     def work() -> None:
         while True:
             try:
-                returns.run_due(limit=100)
+                for outcome in returns.run_due(limit=100):
+                    print(f"return {outcome.return_id}: {outcome.status}: {'; '.join(outcome.reasons)}", flush=True)
             except LoopWhiplashError:  # say, the disk is full: it stays due, and webhooks are still answered
                 app.logger.exception("the work is gone on with in a second")
             time.sleep(1)

@@ -1,7 +1,8 @@
 """Webhooks of both systems on AWS Lambda, behind an HTTP API, a function URL, a REST API or a load balancer.
 
 Three functions of one package: ``lambda_handler.webhook`` behind ``POST …/loop`` and ``POST …/whiplash``, ``lambda_handler.work`` on a
-schedule of one minute, ``lambda_handler.sweep`` on a schedule of one day. A Lambda has no disk that lasts, so the ledger is PostgreSQL.
+schedule of one minute, ``lambda_handler.sweep`` on a schedule of one day. Reserve one concurrent execution for each of the last two: every
+container counts the vendors' rate limits alone. A Lambda has no disk that lasts, so the ledger is PostgreSQL.
 """
 
 from __future__ import annotations

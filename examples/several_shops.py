@@ -80,7 +80,8 @@ def work(known: dict[str, Integration]) -> None:
     """One round over all shops; what goes wrong in one stops no other."""
     for name, returns in known.items():
         try:
-            returns.run_due(limit=100)
+            for outcome in returns.run_due(limit=100):
+                print(f"{name}: return {outcome.return_id}: {outcome.status}: {'; '.join(outcome.reasons)}", flush=True)
         except LoopWhiplashError as failed:
             print(f"{name}: {failed}", file=sys.stderr)
 

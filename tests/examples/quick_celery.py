@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import celery_app
-from loop_whiplash import LoopClient, RateLimit, Settings, WhiplashClient
+from loop_whiplash import RateLimit, Settings, WhiplashClient
 
 HURRIED = {"lease": "3s", "pause": "1s", "effect": "2s", "lag": "1s", "confirm_by": "5s", "recheck": "1h"}
 
@@ -22,8 +22,8 @@ class Hurried(Settings):
 
 
 celery_app.Settings = Hurried  # type: ignore[misc]
-celery_app.LoopClient = partial(LoopClient, limiter=RateLimit(10_000, 1.0))  # type: ignore[misc, assignment]
-celery_app.WhiplashClient = partial(WhiplashClient, limiter=RateLimit(10_000, 1.0))  # type: ignore[misc, assignment]
+celery_app.WhiplashClient = partial(WhiplashClient, timeout=2.0)  # type: ignore[assignment, misc]
+celery_app.RateLimit = lambda limit, per: RateLimit(10_000, per=1.0)  # type: ignore[assignment, misc]
 app = celery_app.app
 app.conf.beat_schedule["due"]["schedule"] = 0.5
 app.conf.beat_schedule["sweep"]["schedule"] = 4.0

@@ -81,7 +81,7 @@ def test_the_daily_sweep_heals_writes_a_page_and_tells_cron_how_it_went(tmp_path
 def test_the_daily_sweep_shows_on_a_terminal_how_far_it_is(tmp_path: Path, quiet_world: World) -> None:
     with quiet_world.serve() as fakes:
         env = environment(quiet_world, fakes, tmp_path)
-        status, shown = on_a_terminal(env, "daily_sweep.py", "--page", str(tmp_path / "page.html"), "--dry-run")
+        status, shown = on_a_terminal(env, "daily_sweep.py", "--page", str(tmp_path / "page.html"), "--dry-run", "--limit", "3")
     assert status == 0
     assert "returns: 3 of 3" in shown
 

@@ -45,12 +45,10 @@ def test_integration(loop_whiplash_integration):
 
 
 def test_the_plugin_is_found_where_the_library_is_installed(project: Path) -> None:
-    ran = fresh("-m", "pytest", "-q", folder=project)
+    ran = fresh("-m", "pytest", folder=project)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "3 passed" in ran.stdout
-    listed = fresh("-m", "pytest", "-q", "--fixtures", folder=project).stdout
-    assert "loop_whiplash_world" in listed
-    assert "loop_whiplash_integration" in listed
+    assert "loop-whiplash-" in next(line for line in ran.stdout.splitlines() if line.startswith("plugins:"))
 
 
 def test_the_plugin_can_be_switched_off(project: Path) -> None:

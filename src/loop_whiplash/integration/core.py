@@ -110,9 +110,10 @@ class Core:
         """Log it, and call each hook; a hook that raises is logged and stops nothing."""
         happening = Happening(kind=kind, name=name, at=self.now(), return_id=return_id, result=result, facts=facts)
         log.info(
-            "%s %s%s",
+            "%s %s%s%s",
             kind,
             name,
+            "" if return_id is None else f" of return {return_id}",
             f": {result}" if result else "",
             extra={"loop_whiplash": {"kind": kind, "name": name, "return_id": return_id, "result": result, **facts}},
         )
