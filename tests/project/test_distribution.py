@@ -72,6 +72,13 @@ def test_the_installed_metadata_is_complete() -> None:
     assert "pip install" in (found.get_payload() or found["Description"])
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists() or shutil.which("git") is None, reason="needs the repository")
+def test_the_source_distribution_leaves_nothing_out() -> None:
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    tops = {f"/{name.split('/')[0]}" for name in kept} - {"/.gitignore", "/pyproject.toml"}
+    assert tops == set(PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+
+
 @pytest.mark.skipif(not (ROOT / "src").exists() or find_spec("hatchling") is None, reason="needs the source tree and hatchling")
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     source = tmp_path / "source"

@@ -65,7 +65,8 @@ def test_a_script_that_matches_and_reconciles_needs_no_http_client() -> None:
 
 def test_importing_costs_at_most_forty_milliseconds_over_bare_python() -> None:
     def median(code: str) -> float:
-        timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+        # Processor time, so that a busy machine does not decide.
+        timed = f"import time; t = time.process_time(); {code}; print(time.process_time() - t)"
         return sorted(float(fresh(timed)) for _ in range(5))[2]
 
     assert median("import loop_whiplash") - median("pass") <= 0.040
