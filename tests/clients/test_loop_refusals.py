@@ -57,6 +57,12 @@ def test_an_action_on_an_unknown_return_is_not_found(colour: Colour) -> None:
     assert caught.value.return_id == 5
 
 
+def test_a_return_that_loop_does_not_know_is_named(colour: Colour) -> None:
+    with pytest.raises(NotFound, match="Loop knows no return 5; check the id and that the key is of the right shop") as caught:
+        colour.loop(Script(reply(200, {"error": {"message": "No return found with this ID."}}))).call(lambda c: c.returns.get(5))
+    assert caught.value.return_id == 5
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>gateway</html>", b"tru", b'{"errors"', b"\xff\xfe"])
 def test_an_answer_that_is_no_json_leaves_an_action_in_doubt(colour: Colour, body: bytes) -> None:
     with pytest.raises(OutcomeUnknown) as caught:

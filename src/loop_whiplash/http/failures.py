@@ -223,9 +223,8 @@ def refusal(what: str, body: bytes, *, return_id: int | None = None) -> ApiError
     which = f"return {return_id}" if return_id is not None else "this"
     error: ApiError
     if found.code in ("NOT_FOUND", "ORDER_NOT_FOUND") or (found.code is None and _ABSENT.search(found.message or "")):
-        error = NotFound(
-            f"Loop knows no such thing ({what} {which}); check the id and that the key is of the right shop", return_id=return_id
-        )
+        thing = which if return_id is not None else "such thing"
+        error = NotFound(f"Loop knows no {thing}; check the id and that the key is of the right shop", return_id=return_id)
     else:
         meaning = REFUSALS.get(found.code or "") or (
             f"the return is {found.state}; read it to see whether that is already what was wanted"

@@ -42,6 +42,7 @@ class _Front(Generic[L, W]):
     """What both colours share: their arguments, and one `Core`."""
 
     _loop: L
+    _awaited: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -57,6 +58,10 @@ class _Front(Generic[L, W]):
         clock: Callable[[], datetime] = _now,
         hooks: Sequence[Hook] = (),
     ) -> None:
+        for client in (loop, whiplash):
+            if isinstance(client, AsyncLoopClient | AsyncWhiplashClient) is not self._awaited:
+                other = "Integration" if self._awaited else "AsyncIntegration"
+                raise ConfigurationError(f"{type(self).__name__} cannot work with {type(client).__name__}; that is for {other}")
         for name, secrets in (("loop_secrets", loop_secrets), ("whiplash_secrets", whiplash_secrets)):
             if isinstance(secrets, str | bytes):
                 raise ConfigurationError(f"{name} is a list of secrets, not one: [{name[:-1]}]")
@@ -166,6 +171,8 @@ class Integration(_Front[LoopClient, WhiplashClient]):
 
 class AsyncIntegration(_Front[AsyncLoopClient, AsyncWhiplashClient]):
     """`Integration`, awaited: the same arguments with async clients, the same ledgers (used from a thread), the same answers."""
+
+    _awaited = True
 
     async def _run(self, flow: Flow[T]) -> T:
         return await self._loop.driver.run(flow)

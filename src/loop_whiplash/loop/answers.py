@@ -84,7 +84,7 @@ def return_with_id(return_id: int) -> Callable[[Reply], Return]:
     """
 
     def read(reply: Reply) -> Return:
-        for found in returns(reply):
+        for found in returns(reply, return_id):
             if found.id == return_id:
                 return found
         if reply.body.strip() == b"[]":
@@ -94,15 +94,15 @@ def return_with_id(return_id: int) -> Callable[[Reply], Return]:
     return read
 
 
-def returns(reply: Reply) -> list[Return]:
-    """The details of all returns of one order."""
+def returns(reply: Reply, return_id: int | None = None) -> list[Return]:
+    """The details of all returns of one order; `return_id` where one was asked for."""
     try:
         value = loads(reply.body)
     except NotJson as error:
         raise DecodeError(f"Loop's answer cannot be read: {error}", problems=(f"$: {error}",)) from None
     if isinstance(value, Mapping):
         if "id" not in value and value.keys() & {"error", "errors", "message", "content"}:
-            raise refusal("find", reply.body)
+            raise refusal("find", reply.body, return_id=return_id)
         value = [value]
     if not isinstance(value, list):
         raise _unexpected("an array or an object")
