@@ -1,10 +1,12 @@
-"""What the documentation takes from the code itself: tables of settings, breaks, findings and errors.
+"""What the documentation takes from the code itself: tables of settings, breaks, findings and errors, and the clients' methods.
 
-A page says ``<!-- table: breaks -->`` where one goes. Comments that hold the set-up of a page's snippets are left out of the page.
+A page says ``<!-- table: breaks -->`` where one goes. ``<!-- bars: what is shown, unit`` with a line ``label = number`` a bar becomes
+a chart. Comments that hold the set-up of a page's snippets are left out of the page.
 """
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 import sys
@@ -193,6 +195,28 @@ def call(called: str, parameters: list[inspect.Parameter], gives: str) -> str:
     return line if len(line) <= 90 else f"{called}(\n" + "".join(f"    {each},\n" for each in words) + f") -> {gives}"
 
 
+# ------------------------------------------------------------------------------------------------------ bar charts
+
+
+def bars(title: str, body: str) -> str:
+    """A bar chart as SVG that needs nothing else: a label above each bar, its number as it was written at its end."""
+    rows = [(label.strip(), number.strip()) for label, _, number in (line.partition("=") for line in body.strip().splitlines())]
+    most = max(float(number.replace(",", "")) for _, number in rows)
+    parts = []
+    for place, (label, number) in enumerate(rows):
+        top, width = 44 * place, 480 * float(number.replace(",", "")) / most
+        parts.append(
+            f'<text x="0" y="{top + 14}">{html.escape(label)}</text>'
+            f'<rect x="0" y="{top + 19}" width="{width:.1f}" height="14" rx="3" fill="var(--md-accent-fg-color)" opacity="0.75"/>'
+            f'<text x="{width + 8:.1f}" y="{top + 31}">{number}</text>'
+        )
+    said = html.escape(title)
+    return (
+        f'<figure class="bars" markdown="0"><figcaption>{said}</figcaption><svg viewBox="0 0 560 {44 * len(rows)}" role="img" '
+        f'aria-label="{said}" font-family="inherit" font-size="14" fill="currentColor">{"".join(parts)}</svg></figure>'
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": lambda: fields(Settings),
     "policy": lambda: fields(Policy),
@@ -207,4 +231,5 @@ TABLES: dict[str, Callable[[], str]] = {
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by MkDocs for each page."""
     markdown = re.sub(r"<!-- table: (\w+) -->", lambda found: TABLES[found[1]](), markdown)
+    markdown = re.sub(r"<!-- bars: ([^\n]+)\n(.+?)-->", lambda found: bars(found[1].strip(), found[2]), markdown, flags=re.DOTALL)
     return re.sub(r"<!-- (?:setup|check|output|skip|needs)\b.*?-->\n?", "", markdown, flags=re.DOTALL)
