@@ -91,6 +91,45 @@ def test_reference_pages_list_every_public_name() -> None:
     assert listed | errors == set(loop_whiplash.__all__)
 
 
+@pytest.mark.parametrize("room", ["simulator", "testing"])
+def test_the_other_public_rooms_are_listed_too(room: str) -> None:
+    text = (DOCS / "reference" / "simulator.md").read_text(encoding="utf-8")
+    listed = set(re.findall(rf"^::: loop_whiplash\.{room}\.(\w+)$", text, re.MULTILINE))
+    public = set(importlib.import_module(f"loop_whiplash.{room}").__all__)
+    assert public - {"sign_loop", "sign_whiplash"} <= listed
+
+
+def test_the_reference_of_the_clients_has_every_method() -> None:
+    module = hooks()
+    for name, kind in (("loop", loop_whiplash.LoopClient), ("whiplash", loop_whiplash.WhiplashClient)):
+        made = module.TABLES[name]()
+        for group, methods in kind.__annotations__.items():
+            kind_of_group = getattr(importlib.import_module(kind.__module__), methods)
+            missing = [each for each in dir(kind_of_group) if not each.startswith("_") and f"{{ #{name}.{group}.{each} }}" not in made]
+            assert not missing, f"{name}.{group}: {missing}"
+
+
+def test_dense_docstrings_are_read_name_by_name() -> None:
+    module = hooks()
+    said = module.items("a, b: one; two. c: see `a`: three. Not one: four.", ["a", "b", "c"])
+    assert said == {"a": "one; two.", "b": "one; two.", "c": "see `a`: three. Not one: four."}
+    assert module.items("nothing of the kind", ["a"]) == {}
+
+
+def test_a_bar_chart_shows_the_numbers_as_they_are_written() -> None:
+    shown = hooks().on_page_markdown("<!-- bars: Seconds & more\nours = 1.50\ntheirs, plain = 1,200\n-->")
+    assert "Seconds &amp; more" in shown
+    assert "theirs, plain</text>" in shown
+    assert ">1.50</text>" in shown
+    assert 'width="480.0"' in shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    for found in re.findall(r"\btests/[a-z_/]+(?:\.py)?", page.read_text(encoding="utf-8")):
+        assert (ROOT / found).exists(), f"{page.name} names {found}"
+
+
 def test_the_tables_are_whole() -> None:
     module = hooks()
     made = {name: make() for name, make in module.TABLES.items()}
