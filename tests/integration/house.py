@@ -37,6 +37,18 @@ def answers(status: int, body: object = None, **headers: str) -> Callable[[Reque
     return lambda request, send: Reply(status=status, headers={"content-type": "application/json", **headers}, body=raw)
 
 
+def edits(change: Callable[[Any], object]) -> Callable[[Request, Send], Reply]:
+    """The true answer, with something changed in its JSON."""
+
+    def does(request: Request, send: Send) -> Reply:
+        reply = send(request)
+        body = json.loads(reply.body)
+        change(body)
+        return attrs.evolve(reply, body=json.dumps(body).encode())
+
+    return does
+
+
 def loses_reply(request: Request, send: Send) -> Reply:
     """It has its effect, and nobody hears of it."""
     send(request)
@@ -76,6 +88,7 @@ class Wire:
     def send(self, request: Request) -> Reply:
         house, system = self._house, self._system
         house.calls.append((system, request.method, request.path))
+        house.requests.append(request)
         for watcher in list(house.before):
             watcher(system, request)
         for fault in house.faults:
@@ -134,6 +147,7 @@ class House:
         self.webhooks = webhooks
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str, str]] = []
+        self.requests: list[Request] = []
         self.before: list[Callable[[str, Request], object]] = []
         self.start = self.world.clock.now()
         self.integration: Any = self.open(settings or {}, **options)

@@ -35,31 +35,35 @@ __all__ = ["Tally", "goods_of_nobody", "report_of"]
 
 @attrs.define(kw_only=True)
 class Tally:
-    """What a sweep counts. `since`: the last whole sweep; what was met before it was counted then."""
+    """What a sweep counts. Webhooks that told first count once: in the sweep that begins next after them, `since` … `until`."""
 
     since: datetime | None = None
+    until: datetime | None = None
     captured: int = 0
     missed: list[Break] = attrs.field(factory=list)
     actions: Counter[str] = attrs.field(factory=Counter)
     agreement: Counter[str] = attrs.field(factory=Counter)
     unjudged: int = 0
 
-    def count(self, both: Both, return_id: int, journal: Journal, action: str | None, at: datetime) -> None:
-        """Did a webhook tell of this return, and of its receipt, before a sweep found them? Only where there was something to do."""
+    def count(self, both: Both, return_id: int, before: Journal, after: Journal, action: str | None, at: datetime) -> None:
+        """Did a webhook tell of this return, and of its receipt, before this sweep found them? Only where there was something to do."""
         rma, receipts = both.loop.rmas.get(return_id), both.receipts(return_id)
-        if journal.create.phase == "none" and action != "CreateRma" and not receipts:
+        if after.create.phase == "none" and action != "CreateRma" and not receipts:
             return
-        counted = min((seen.counted_at for seen in journal.seen.values() if seen.counted_at is not None), default=None)
-        met = journal.found_by if self._fresh(journal.first_seen_at) else None
-        told = journal.receipt_found_by if self._fresh(counted) else None
-        self.captured += (met == "webhook") + (told == "webhook")
-        fresh = attrs.evolve(journal, found_by=met, receipt_found_by=told)
+        counted = min((seen.counted_at for seen in after.seen.values() if seen.counted_at is not None), default=None)
+        self.captured += after.found_by == "webhook" and self._lately(after.first_seen_at)
+        self.captured += after.receipt_found_by == "webhook" and self._lately(counted)
+        fresh = attrs.evolve(
+            after,
+            found_by=after.found_by if before.found_by is None else None,
+            receipt_found_by=after.receipt_found_by if before.receipt_found_by is None else None,
+        )
         found = missed_webhook(return_id, fresh, at=at, rma=rma, receipts=receipts)
         if found is not None:
             self.missed.append(found)
 
-    def _fresh(self, time: datetime | None) -> bool:
-        return time is not None and (self.since is None or time > self.since)
+    def _lately(self, time: datetime | None) -> bool:
+        return time is not None and (self.since is None or time > self.since) and (self.until is None or time <= self.until)
 
     def compare(self, both: Both, return_id: int, journal: Journal) -> None:
         """In shadow mode: what we would have done, against what really happened, as far as Loop shows it."""
@@ -80,10 +84,11 @@ class Tally:
         }
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any], since: datetime | None) -> Tally:
+    def from_dict(cls, said: Mapping[str, Any], since: datetime | None, until: datetime | None) -> Tally:
         """What `to_dict` gave."""
         return cls(
             since=since,
+            until=until,
             captured=said.get("captured", 0),
             missed=[break_from_dict(found) for found in said.get("missed", ())],
             actions=Counter(said.get("actions", {})),

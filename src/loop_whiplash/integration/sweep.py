@@ -17,7 +17,7 @@ import attrs
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import CaseRow, Event
-from loop_whiplash.planning.model import Journal
+from loop_whiplash.planning.model import EMPTY, Journal
 from loop_whiplash.reconciliation import Report
 from loop_whiplash.reconciliation.judge import Judge
 from loop_whiplash.returns.model import Receipt
@@ -113,9 +113,9 @@ async def _begin(core: Core, dry_run: bool) -> _Run:
         since = min(mark or core.settings.start or now, now) - OVERLAP  # a clock may have been set back
         current = json.loads(facts[CURRENT] or "null") if not dry_run else None
         if current is not None and now - (started := datetime.fromisoformat(current["started"])) < RESUME_FOR:
-            tally = Tally.from_dict(current.get("tally", {}), last)
+            tally = Tally.from_dict(current.get("tally", {}), last, started)
             return _Run(started=min(started, now), done_to=int(current["done_to"]), tally=tally, since=since, last=last)
-        return _Run(started=now, done_to=0, tally=Tally(since=last), since=since, last=last)
+        return _Run(started=now, done_to=0, tally=Tally(since=last, until=now), since=since, last=last)
 
     return await Store(read)
 
@@ -148,11 +148,10 @@ async def _remember(core: Core, facts: dict[str, str | None]) -> None:
 async def _one(core: Core, both: Both, tally: Tally, return_id: int) -> None:
     """Let one return take its road, on what was read of it."""
     case = await Store(lambda: core.ledger.case(return_id))
-    if case is not None and _overtaken(case, both):
-        journal, action = Known.of(case).journal, None  # another worker has looked since, at fresher rows than ours
-    else:
-        journal = Known.of(case).journal if case is not None else Journal()
-        if both.observation(return_id, journal) is None:
+    before = after = Known.of(case).journal if case is not None else EMPTY
+    action = None
+    if case is None or not _overtaken(case, both):  # else another worker has looked since, at fresher rows than ours
+        if both.observation(return_id, before) is None:
             tally.unjudged += 1
             return
         hint = Event(kind="sweep.hint", return_id=return_id, at=core.now(), body=_found(both.receipts(return_id)))
@@ -163,10 +162,10 @@ async def _one(core: Core, both: Both, tally: Tally, return_id: int) -> None:
             tally.actions[action] += 1
         if outcome.journal is None:
             return
-        journal = outcome.journal
-    tally.count(both, return_id, journal, action, core.now())
+        after = outcome.journal
+    tally.count(both, return_id, before, after, action, core.now())
     if not core.live:
-        tally.compare(both, return_id, journal)
+        tally.compare(both, return_id, after)
 
 
 def _overtaken(case: CaseRow, both: Both) -> bool:
@@ -189,7 +188,7 @@ def _journals(both: Both) -> dict[int, Journal | dict[str, object]]:
 def _judge(both: Both, judge: Judge, tally: Tally, return_id: int) -> None:
     """What would be done about one return, as a break that heals, and what is wrong with it."""
     loop, whiplash = both.loop, both.whiplash
-    if both.observation(return_id, Journal()) is None:
+    if both.observation(return_id, EMPTY) is None:
         tally.unjudged += 1
         return
     rma = loop.rmas.get(return_id)

@@ -70,7 +70,7 @@ def _break(s: Situation, code: str, *, since: datetime | None, reason: str, heal
 def _besides(s: Situation) -> Iterable[Break]:
     """What is wrong with a living return whichever row speaks."""
     if s.review:
-        since = s.journal.since.get("state:review") or s.touched_at or s.at
+        since = _in_state_since(s)
         if s.at >= since + s.settings.review_stale_after:
             yield _break(s, "REVIEW_STALE", since=since, reason=f"It has been in review since {_day(since)}.")
     if s.held and s.journal.held_at is not None and s.at >= s.journal.held_at + s.settings.review_stale_after:
@@ -239,9 +239,15 @@ def paid_not_received(s: Situation) -> Plan:
     return _paid(s, _ended(s, s.rma.released_at if s.rma else None))
 
 
+def _in_state_since(s: Situation) -> datetime:
+    """Since when it has been in its state at the latest: its last change, or our first sight of it, whichever was earlier."""
+    known = (s.touched_at, s.journal.since.get(f"state:{s.state}"))
+    return min((time for time in known if time is not None), default=s.at)
+
+
 def _ended(s: Situation, dated: datetime | None = None) -> datetime:
     """When it ended, as near as Loop dates it; else when we first saw it so."""
-    return dated or s.touched_at or s.journal.since.get(f"state:{s.state}") or s.at
+    return dated or _in_state_since(s)
 
 
 def _paid(s: Situation, since: datetime) -> Plan:
