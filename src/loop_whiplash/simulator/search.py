@@ -9,9 +9,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
-__all__ = ["BadSearch", "matches", "parse", "sorted_rows"]
+__all__ = ["BadSearch", "chosen", "parse", "sorted_rows"]
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -104,24 +105,55 @@ def parse(text: str | None) -> dict[str, Any]:
     return search
 
 
-def matches(search: Mapping[str, Any], row: Row) -> bool:
-    """Does a row satisfy the search? A value of the row may be a list (an association): then any of them may. Raises `BadSearch`."""
-    results = [_condition(name, given, row) for name, given in search.items() if name != "m"]
-    if not results:
-        return True
-    return any(results) if search.get("m") == "or" else all(results)
+def chosen(search: Mapping[str, Any], rows: Iterable[T], view: Callable[[T], Row]) -> list[T]:
+    """The rows whose view satisfies the search. All views have the same attributes. Raises `BadSearch` when there is a row to look at."""
+    conditions: list[tuple[str, Callable[[Any], bool]]] | None = None
+    how = any if search.get("m") == "or" else all
+    found: list[T] = []
+    for row in rows:
+        seen = view(row)
+        if conditions is None:
+            conditions = [_condition(name, given, seen) for name, given in search.items() if name != "m"]
+        if not conditions or how([test(seen[attribute]) for attribute, test in conditions]):
+            found.append(row)
+    return found
 
 
-def _condition(name: str, given: Any, row: Row) -> bool:
+def _condition(name: str, given: Any, row: Row) -> tuple[str, Callable[[Any], bool]]:
+    """The attribute a condition names, and the test of its value: one, none, or a list (an association) of which any may do."""
     for predicate, test in PREDICATES.items():
         attribute = name.removesuffix(f"_{predicate}")
         if attribute != name and attribute in row:
-            value = row[attribute]
-            values = value if isinstance(value, (list, tuple)) else [value]
-            if predicate in NEGATIVE:
-                return all(each is None or test(given, each) for each in values)
-            return any(each is not None and test(given, each) for each in values)
+            if predicate in ("eq", "in"):
+                return attribute, _equal(given if predicate == "in" else [given])
+            return attribute, partial(_fits, test, given, predicate in NEGATIVE)
     raise BadSearch(f"cannot search by {name}")
+
+
+def _fits(test: Callable[[Any, Any], bool], given: Any, negative: bool, value: Any) -> bool:
+    if negative:
+        return all(each is None or test(given, each) for each in _each(value))
+    return any(each is not None and test(given, each) for each in _each(value))
+
+
+def _equal(given: Any) -> Callable[[Any], bool]:
+    """The commonest test of all, prepared once for all rows."""
+    wanted = _listed(given)
+    texts = {str(each) for each in wanted}
+    numbers = {int(text) for text in texts if re.fullmatch(r"\s*[+-]?\d+\s*", text)}
+
+    def equals(value: Any) -> bool:
+        if type(value) is str:
+            return value in texts
+        if type(value) is int:
+            return value in numbers
+        return any(each is not None and any(_same(one, each) == 0 for one in wanted) for each in _each(value))
+
+    return equals
+
+
+def _each(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else [value]
 
 
 def sorted_rows(rows: Iterable[T], sort: str | None, view: Callable[[T], Row], default: str) -> list[T]:

@@ -181,9 +181,9 @@ class Whiplash:
         now = self._clock.now()
         found: list[Notice] = []
         for versions in self._versions.values():
-            seen = [notice for visible_at, notice in versions if visible_at <= now]
-            if seen and seen[-1] is not None:
-                found.append(seen[-1])
+            newest = next((notice for visible_at, notice in reversed(versions) if visible_at <= now), None)
+            if newest is not None:
+                found.append(newest)
         return found
 
     def order(self, whiplash_id: int | None) -> dict[str, Any] | None:

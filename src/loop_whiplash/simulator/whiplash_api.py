@@ -16,10 +16,10 @@ from loop_whiplash.http.flow import Reply, Request
 
 from .catalogue import Item, Order
 from .clock import Clock
-from .search import BadSearch, matches, parse, sorted_rows
+from .search import BadSearch, chosen, parse, sorted_rows
 from .truth import Truth
 from .whiplash import ARRIVED, COMPLETED, DRAFT, EVENTS, IN_TRANSIT, PROCESSING, Notice, NotificationHook, Whiplash
-from .whiplash_shapes import item_row, originator_row, scancode_row, stamp
+from .whiplash_shapes import item_row, notice_originator, originator_row, scancode_row, stamp
 
 __all__ = ["WhiplashApi"]
 
@@ -223,7 +223,7 @@ class WhiplashApi:
 
     def _found(self, rows: Iterable[T], view: Callable[[T], Mapping[str, Any]], params: Mapping[str, str]) -> list[T]:
         search = parse(params.get("search"))
-        return [row for row in rows if matches(search, view(row))]
+        return chosen(search, rows, view)
 
     def _count(self, rows: Iterable[T], view: Callable[[T], Mapping[str, Any]], params: Mapping[str, str]) -> dict[str, int]:
         return {"count": len(self._found(rows, view, params))}
@@ -427,7 +427,7 @@ class WhiplashApi:
         elif kind == "Order":
             rows = [self._order(order)["originator"] for order in self._whiplash.orders()]
         elif kind == self._whiplash.manners.originated_type:
-            rows = [self._whiplash.row(notice)["originator"] for notice in self._whiplash.indexed() if notice.original_id is not None]
+            rows = [notice_originator(notice) for notice in self._whiplash.indexed() if notice.original_id is not None]
         return self._page(rows, lambda row: row, params, headers, "id asc", dict)
 
     # ---------------------------------------------------------------------------------------- notifications

@@ -13,7 +13,7 @@ from .catalogue import Item, Order, OrderLine
 if TYPE_CHECKING:
     from .whiplash import Notice, NoticeLine
 
-__all__ = ["STATUS_NAMES", "consumer_return_row", "item_row", "order_row", "originator_row", "scancode_row", "stamp"]
+__all__ = ["STATUS_NAMES", "consumer_return_row", "item_row", "notice_originator", "order_row", "originator_row", "scancode_row", "stamp"]
 
 OFFSET = timezone(timedelta(hours=-4))
 """The published records are in US Eastern time; one fixed offset keeps the simulator free of time-zone data."""
@@ -392,6 +392,20 @@ def _return_item_row(line: NoticeLine) -> dict[str, Any]:
     }
 
 
+def notice_originator(notice: Notice) -> dict[str, Any]:
+    """The tie between a consumer return and an id elsewhere."""
+    return originator_row(
+        number=notice.originator_id,
+        originated_type=notice.originated_type,
+        originated_id=notice.id if notice.tied else None,
+        original_id=notice.original_id,
+        group_id=notice.group_id,
+        misc=notice.misc,
+        provider="api" if notice.original_id is not None else "whiplash",
+        at=notice.created_at,
+    )
+
+
 def consumer_return_row(notice: Notice, *, customer_id: int, order: dict[str, Any] | None, nested: bool = True) -> dict[str, Any]:
     """A consumer return with its lines, its originator, and (`nested`) the whole order, customer and warehouse."""
     row: dict[str, Any] = {
@@ -428,16 +442,7 @@ def consumer_return_row(notice: Notice, *, customer_id: int, order: dict[str, An
         "delivered_at": stamp(notice.delivered_at),
         "due_at": None,
         "reference": notice.reference,
-        "originator": originator_row(
-            number=notice.originator_id,
-            originated_type=notice.originated_type,
-            originated_id=notice.id if notice.tied else None,
-            original_id=notice.original_id,
-            group_id=notice.group_id,
-            misc=notice.misc,
-            provider="api" if notice.original_id is not None else "whiplash",
-            at=notice.created_at,
-        ),
+        "originator": notice_originator(notice),
         "return_items": [_return_item_row(line) for line in notice.lines],
         "exchange_order": None,
         "order": order if nested else None,
