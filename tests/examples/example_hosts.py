@@ -18,7 +18,7 @@ from typing import Any
 from loop_whiplash.simulator import SimulatedReturn, World
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 def free_port() -> int:
