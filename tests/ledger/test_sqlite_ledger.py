@@ -179,7 +179,9 @@ def test_forked_workers_share_the_file(path: Path) -> None:
     connection.close()
 
 
-def test_an_event_loop_uses_it_from_its_threads(ledger: SQLiteLedger) -> None:
+def test_an_event_loop_uses_it_from_its_threads(path: Path) -> None:
+    ledger = SQLiteLedger(path)  # with the patience it has by default: a hundred threads take turns
+
     async def story() -> None:
         driver = AsyncDriver()
 
@@ -190,6 +192,7 @@ def test_an_event_loop_uses_it_from_its_threads(ledger: SQLiteLedger) -> None:
 
     asyncio.run(story())
     assert len(ledger.claim_due(at=START, limit=200, lease=LEASE)) == 100
+    ledger.close()
 
 
 def test_an_interrupt_leaves_nothing_locked_and_nothing_half_done(path: Path) -> None:
