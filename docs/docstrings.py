@@ -13,6 +13,7 @@ import griffe
 
 TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": "Example"}
 _SECTION = re.compile(rf"^({'|'.join(TITLES)}):\n((?:[ ]{{4}}.*\n?|[ ]*\n)*)", re.MULTILINE)
+_DOCTEST = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)
 _BARE_ADDRESS = re.compile(r"(?<![(<\"`])\bhttps?://[^\s)`>]*[^\s)`>.,;:]")
 
 
@@ -58,7 +59,9 @@ def clear(text: str, *, parameters: Collection[str] = (), fields: Mapping[str, s
     if unsaid:
         intro = "More attributes" if section(text, "Attributes") else "Attributes"
         text += f"\n{intro}, by type:\n\n" + "".join(f"* `{kind}`: {', '.join(names)}\n" for kind, names in unsaid.items())
-    return linked(text)
+    # A title that griffe takes for examples; and those without a title as code, which a bare prompt is not in Markdown.
+    text = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
+    return linked(_DOCTEST.sub(lambda found: f"```pycon\n{found[0]}\n```", text))
 
 
 def markdown(text: str, parameters: Collection[str]) -> str:
