@@ -101,16 +101,12 @@ async def _list_loop(core: Core, loop: LoopSide, since: datetime, until: datetim
 
 
 def _note(loop: LoopSide, row: Return) -> None:
-    """Take in one row; of two of one return the newer counts, and where they differ it is said."""
+    """Take in one row. A later answer about the same return is the newer one."""
     loop.rows += 1
-    rma, before = to_rma(row), loop.rmas.get(row.id)
+    loop.rmas[row.id] = to_rma(row)
     loop.unreadable.pop(row.id, None)
-    if before is not None and before.updated_at == rma.updated_at and before != rma:
-        loop.notes.append(f"Return {row.id} came twice under one date with different content; the later answer was taken.")
-    if before is None or before.updated_at is None or rma.updated_at is None or before.updated_at <= rma.updated_at:
-        loop.rmas[row.id] = rma
-        loop.lines.update(line.line_item_id for line in row.line_items if line.line_item_id is not None)
-        loop.people[row.id] = personal_of(row)
+    loop.lines.update(line.line_item_id for line in row.line_items)
+    loop.people[row.id] = personal_of(row)
 
 
 async def _rest_of_loop(core: Core, both: Both, told: Told) -> None:
