@@ -41,7 +41,7 @@ def quiet(build: Callable[..., House]) -> House:
 @pytest.mark.parametrize("system", ["loop", "whiplash"])
 @pytest.mark.parametrize("does", [answers(500), answers(401, {"message": "no"}), not_sent], ids=["500", "401", "no connection"])
 def test_a_side_that_is_down_is_said_and_nothing_is_done_or_closed(quiet: House, system: str, does: Any) -> None:
-    stale, done = quiet.shipped(1), quiet.shipped(1)
+    _, done = quiet.shipped(1), quiet.shipped(1)
     swept(quiet, hours=1)
     first = quiet.integration.health().last_complete_sweep
     opened = swept(quiet, days=16)
@@ -231,9 +231,8 @@ def test_a_row_of_loop_without_a_readable_id_makes_the_side_incomplete(quiet: Ho
 def bad_rma(original_id: object = None, number: int | None = None) -> Callable[[Any], object]:
     def change(body: Any) -> None:
         for row in body if isinstance(body, list) else [body]:
-            if isinstance(row, dict) and "return_items" in row:
-                if number == row["id"] or (original_id is not None and row["originator"]["original_id"] == str(original_id)):
-                    row["return_items"] = [{"id": 1, "quantity": "many"}]
+            if "return_items" in row and (row["id"] == number or row["originator"]["original_id"] == str(original_id)):
+                row["return_items"] = [{"id": 1, "quantity": "many"}]
 
     return change
 
