@@ -290,6 +290,8 @@ def test_a_return_of_which_everything_is_left_out_is_not_paid_by_us() -> None:
     for counted in ([], [receipt()]):
         decision = match(rma(expect(1, "A", outcome="keep")), counted, at=T)
         assert (decision.verdict, decision.left_out) == (Verdict.NO_ACTION, ("1",))
+        limited = Policy(review_above_value=5, currency="EUR")
+        assert match(rma(expect(1, "A", outcome="keep")), counted, policy=limited, at=T).verdict is Verdict.NO_ACTION
     assert match(rma(expect(1, "A", outcome="keep")), [receipt(count("u1", "A"))], at=T).verdict is Verdict.FLAG
 
 

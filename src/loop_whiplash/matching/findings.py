@@ -355,6 +355,8 @@ class Case:
 
     def _value(self) -> Iterator[Draft]:
         policy = self.policy
+        if not self.everything:
+            return  # all of it stays with the shopper or goes elsewhere: nothing is paid on our count
         amounts = [name for name in ("under_value", "over_value", "review_above_value") if getattr(policy, name) is not None]
         if policy.currency is not None and amounts and plain_text(self.rma.currency) != policy.currency:
             theirs = plain_text(self.rma.currency)

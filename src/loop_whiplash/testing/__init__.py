@@ -1,4 +1,4 @@
-"""What integrators test with: signers, sample payloads, a world with an integration wired to it, and a pytest plugin.
+"""What integrators test with: signers, sample payloads, a wired world, the laws for a matcher of one's own, and a pytest plugin.
 
     from loop_whiplash.testing import loop_label_webhook
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loop_whiplash.loop.webhooks import sign_loop
     from loop_whiplash.whiplash.webhooks import sign_whiplash
 
+    from .laws import LawBroken, check_matcher
     from .samples import (
         Sample,
         loop_label_webhook,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from .wiring import integration_for
 
 __all__ = [
+    "LawBroken",
     "Sample",
+    "check_matcher",
     "integration_for",
     "loop_label_webhook",
     "loop_processing_failed_webhook",
@@ -45,6 +48,8 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "LawBroken": f"{__name__}.laws",
+    "check_matcher": f"{__name__}.laws",
     "sign_loop": "loop_whiplash.loop.webhooks",
     "sign_whiplash": "loop_whiplash.whiplash.webhooks",
     "integration_for": f"{__name__}.wiring",
