@@ -338,6 +338,9 @@ def test_methods_show_the_vendors_page_and_their_own_parameters() -> None:
         assert str(inspect.signature(returns.process)).startswith("(return_id")
         assert str(inspect.signature(returns.list)).startswith("(start")
         assert returns.process.__name__ == "process_return"
+        shown = type(returns).process
+        assert shown.__doc__ == returns.process.__doc__
+        assert shown.__signature__ == inspect.signature(returns.process)
 
 
 def test_both_colours_have_the_same_methods() -> None:

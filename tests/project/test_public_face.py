@@ -63,6 +63,14 @@ def test_a_script_that_matches_and_reconciles_needs_no_http_client() -> None:
     assert not loaded("from loop_whiplash import match, reconcile, to_receipt, to_rma") & {"httpx", "sqlite3"}
 
 
+def test_building_a_client_loads_no_model_before_it_is_used() -> None:
+    said = fresh(
+        "import sys; from loop_whiplash import LoopClient, WhiplashClient; LoopClient('k'); WhiplashClient('t'); print(*sys.modules)"
+    )
+    assert "loop_whiplash.loop.client" in said.split()
+    assert not {"loop_whiplash.loop.models", "loop_whiplash.whiplash.models", "loop_whiplash.decoding", "dateutil"} & set(said.split())
+
+
 def test_importing_costs_at_most_forty_milliseconds_over_bare_python() -> None:
     def median(code: str) -> float:
         # Processor time, so that a busy machine does not decide.

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Final
 from loop_whiplash.http.auth import ApiKey, Auth
 from loop_whiplash.http.client import AsyncClient, Client, make_session, opened, opened_async
 from loop_whiplash.http.flow import AsyncTransport, Transport
-from loop_whiplash.http.groups import AsyncGroup, Group, endpoint, listing, lookup
+from loop_whiplash.http.groups import AsyncGroup, Group, deferred, endpoint, listing, lookup
 from loop_whiplash.http.hooks import AttemptHook
 from loop_whiplash.http.limit import Limiter
 from loop_whiplash.http.retry import Retry
 
-from . import calls, grading
-from .lists import list_returns
-
 if TYPE_CHECKING:
     from loop_whiplash.http.transport import Verify
+
+    from . import calls, grading, lists
+else:
+    calls, grading, lists = (deferred(f"loop_whiplash.loop.{name}") for name in ("calls", "grading", "lists"))
 
 __all__ = ["AsyncLoopClient", "LoopClient"]
 
@@ -31,7 +32,7 @@ RATE = (300, 60.0)
 class _Returns:
     get: Final = endpoint(calls.get_return)
     find: Final = endpoint(calls.find_returns)
-    list: Final = listing(list_returns)
+    list: Final = listing(lists.list_returns)
     process: Final = endpoint(calls.process_return)
     flag: Final = endpoint(calls.flag_return)
     cancel: Final = endpoint(calls.cancel_return)

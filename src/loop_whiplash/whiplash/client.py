@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.http.auth import Auth, Bearer
-from loop_whiplash.http.call import Call
 from loop_whiplash.http.client import AsyncClient, Client, make_session, opened, opened_async
 from loop_whiplash.http.flow import AsyncTransport, Transport
-from loop_whiplash.http.groups import AsyncGroup, Group, endpoint, listing, lookup
+from loop_whiplash.http.groups import AsyncGroup, Group, deferred, endpoint, listing, lookup
 from loop_whiplash.http.hooks import AttemptHook
 from loop_whiplash.http.limit import Limiter
 from loop_whiplash.http.retry import Retry
 
-from . import calls, lists
-from .models import MetaFields, User
-from .oauth import OAuth
-from .tokens import Token
-
 if TYPE_CHECKING:
+    from loop_whiplash.http.call import Call
     from loop_whiplash.http.transport import Verify
+
+    from . import calls, lists
+    from .models import MetaFields, User
+    from .oauth import OAuth
+    from .tokens import Token
+else:
+    calls, lists = (deferred(f"loop_whiplash.whiplash.{name}") for name in ("calls", "lists"))
 
 __all__ = ["AsyncWhiplashClient", "WhiplashClient"]
 
@@ -185,6 +187,8 @@ def _headers(customer_id: int | str | None, shop_id: int | str | None) -> dict[s
 
 
 def _oauth(auth: Auth) -> OAuth:
+    from .oauth import OAuth
+
     if not isinstance(auth, OAuth):
         raise ConfigurationError("this client was given a token, not an OAuth application; there is nothing to exchange a code with")
     return auth
