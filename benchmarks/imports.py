@@ -5,7 +5,8 @@
 Each is done by a fresh interpreter, in interleaved rounds; medians of processor time, and two answers:
 
 * `import loop_whiplash`: milliseconds over bare Python, target at most 40;
-* importing and building a `LoopClient`: times importing attrs, cattrs, httpx and tenacity and building an `httpx.Client`, target at most 1.15.
+* importing and building a `LoopClient`: as a multiple of importing attrs, cattrs, httpx and tenacity and building an `httpx.Client`,
+  target at most 1.15.
 """
 
 from __future__ import annotations
