@@ -79,8 +79,10 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnavailable, match="SQLITE_CANTOPEN"):
-        SQLiteLedger(tmp_path)
+    leads_nowhere = tmp_path / "ledger.db"
+    leads_nowhere.symlink_to(tmp_path / "gone" / "ledger.db")
+    with pytest.raises(LedgerUnavailable, match="cannot be made: No such file"):
+        SQLiteLedger(leads_nowhere)
 
 
 def test_a_file_of_another_kind_is_refused(path: Path) -> None:

@@ -49,6 +49,9 @@ class _Wire:
             raise ConfigurationError("base_url cannot be read; give one like https://api.loopreturns.com/api/v1") from None
         if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment or parts.username or parts.password:
             raise ConfigurationError("base_url is https://host/path, without query, fragment or credentials")
+        if not parts.path.strip("/"):
+            # Every path would be a 404 there, which reads as "there is no such return".
+            raise ConfigurationError(f"base_url {base_url!r} lacks the version path, as in https://api.loopreturns.com/api/v1")
         if parts.scheme == "http" and host not in _LOOPBACK:
             log.warning("%s is reached without TLS: credentials can be read on the way", host)
         if verify is False:

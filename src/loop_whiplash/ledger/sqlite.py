@@ -293,25 +293,28 @@ def _file(path: str | os.PathLike[str]) -> str:
     folder = os.path.dirname(os.path.abspath(name))
     if not os.path.isdir(folder):
         raise ConfigurationError(f"there is no directory {folder} to make the ledger in")
+    if os.path.isdir(name):
+        raise ConfigurationError(f"{name} is a directory; name the file in it, such as {os.path.join(name, 'returns.db')}")
     return os.path.abspath(name)
 
 
 def _make(path: str) -> None:
     """Make the file for its owner alone; SQLite gives its log files the same mode."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        if os.name == "posix" and os.stat(path).st_mode & 0o007:
-            log.warning("%s can be read or written by others; it holds personal data: chmod 600", path)
-        return
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            if os.name == "posix" and os.stat(path).st_mode & 0o007:
+                log.warning("%s can be read or written by others; it holds personal data: chmod 600", path)
+            return
+        if os.name == "posix":  # the name of the file must survive a power loss too
+            folder = os.open(os.path.dirname(path), os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as failed:
         raise LedgerUnavailable(f"the ledger {path} cannot be made: {failed.strerror}") from None
-    if os.name == "posix":  # the name of the file must survive a power loss too
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

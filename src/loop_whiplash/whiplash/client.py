@@ -177,12 +177,12 @@ class AsyncSimulate(_Simulate, AsyncGroup):
 def _headers(customer_id: int | str | None, shop_id: int | str | None) -> dict[str, str]:
     """Which customer, and only where asked for which shop: a needless shop id makes orders ``not_found``."""
     found = {"Accept-Version": "v2"}
-    for name, value in (("X-Customer-Id", customer_id), ("X-Shop-Id", shop_id)):
+    for name, header, value in (("customer_id", "X-Customer-Id", customer_id), ("shop_id", "X-Shop-Id", shop_id)):
         if value is not None:
-            text = str(value)
+            text = str(value).strip()
             if not text.isascii() or not text.isdigit():
-                raise ConfigurationError(f"{name} is a whole number")
-            found[name] = text
+                raise ConfigurationError(f"{name} is a whole number, such as 24: Whiplash's own id of it; what was given is none")
+            found[header] = text
     return found
 
 
