@@ -44,10 +44,12 @@ def linked(text: str) -> str:
     return _BARE_ADDRESS.sub(lambda found: f"[{found[0].split('/')[2]}]({found[0]})", text)
 
 
-def clear(text: str, *, parameters: Collection[str] = (), fields: Mapping[str, str] | None = None) -> str:
+def clear(
+    text: str, *, parameters: Collection[str] = (), attributes: Collection[str] = (), fields: Mapping[str, str] | None = None
+) -> str:
     """A docstring whose sections have one line a name. `fields`: name → type; those of which nothing is said close it, by type."""
     text = text.rstrip() + "\n"
-    for title, names in (("Args", parameters), ("Attributes", fields or ())):
+    for title, names in (("Args", parameters), ("Attributes", fields or attributes)):
         given = section(text, title)
         if given and names:
             lines = "".join(f"    {name}: {words}\n" for name, words in items(given, names).items())
@@ -88,7 +90,10 @@ class OneLineAName(griffe.Extension):
                 continue
             if member.docstring is not None:
                 parameters = [each.name for each in member.parameters] if member.is_function or member.is_class else []
-                member.docstring.value = clear(member.docstring.value, parameters=parameters, fields=dict(_fields(member)))
+                attributes = [name for name, each in member.members.items() if each.is_attribute] if member.is_class else []
+                member.docstring.value = clear(
+                    member.docstring.value, parameters=parameters, attributes=attributes, fields=dict(_fields(member))
+                )
             if member.is_module or member.is_class:
                 self._walk(member)
 

@@ -204,7 +204,7 @@ def bars(title: str, body: str) -> str:
     most = max(float(number.replace(",", "")) for _, number in rows)
     parts = []
     for place, (label, number) in enumerate(rows):
-        top, width = 44 * place, 480 * float(number.replace(",", "")) / most
+        top, width = 46 * place, 350 * float(number.replace(",", "")) / most
         parts.append(
             f'<text x="0" y="{top + 14}">{html.escape(label)}</text>'
             f'<rect x="0" y="{top + 19}" width="{width:.1f}" height="14" rx="3" fill="var(--md-accent-fg-color)" opacity="0.75"/>'
@@ -212,8 +212,8 @@ def bars(title: str, body: str) -> str:
         )
     said = html.escape(title)
     return (
-        f'<figure class="bars" markdown="0"><figcaption>{said}</figcaption><svg viewBox="0 0 560 {44 * len(rows)}" role="img" '
-        f'aria-label="{said}" font-family="inherit" font-size="14" fill="currentColor">{"".join(parts)}</svg></figure>'
+        f'<figure class="bars" markdown="0"><figcaption>{said}</figcaption><svg viewBox="0 0 430 {46 * len(rows)}" role="img" '
+        f'aria-label="{said}" font-family="inherit" font-size="15" fill="currentColor">{"".join(parts)}</svg></figure>'
     )
 
 

@@ -121,7 +121,7 @@ def test_a_bar_chart_shows_the_numbers_as_they_are_written() -> None:
     assert "Seconds &amp; more" in shown
     assert "theirs, plain</text>" in shown
     assert ">1.50</text>" in shown
-    assert 'width="480.0"' in shown
+    assert 'width="350.0"' in shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
