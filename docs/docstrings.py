@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from textwrap import dedent
 
 import griffe
 
@@ -44,9 +45,15 @@ def linked(text: str) -> str:
     return _BARE_ADDRESS.sub(lambda found: f"[{found[0].split('/')[2]}]({found[0]})", text)
 
 
-def clear(
-    text: str, *, parameters: Collection[str] = (), attributes: Collection[str] = (), fields: Mapping[str, str] | None = None
-) -> str:
+_DOCTEST = re.compile(r"^( *)>>> .*\n(?:\1\S.*\n?|\1 +\S.*\n?)*", re.MULTILINE)
+
+
+def fenced(text: str) -> str:
+    """Doctests as code, which Markdown would take for quotations."""
+    return _DOCTEST.sub(lambda found: f"{found[1]}```pycon\n{found[0].rstrip()}\n{found[1]}```\n", text)
+
+
+def clear(text: str, *, parameters: Collection[str] = (), attributes: Collection[str] = (), fields: Mapping[str, str] | None = None) -> str:
     """A docstring whose sections have one line a name. `fields`: name → type; those of which nothing is said close it, by type."""
     text = text.rstrip() + "\n"
     for title, names in (("Args", parameters), ("Attributes", fields or attributes)):
@@ -61,9 +68,7 @@ def clear(
     if unsaid:
         intro = "More attributes" if section(text, "Attributes") else "Attributes"
         text += f"\n{intro}, by type:\n\n" + "".join(f"* `{kind}`: {', '.join(names)}\n" for kind, names in unsaid.items())
-    # A title that griffe takes for examples; and those without a title as code, which a bare prompt is not in Markdown.
-    text = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
-    return linked(_DOCTEST.sub(lambda found: f"```pycon\n{found[0]}\n```", text))
+    return fenced(linked(text))
 
 
 def markdown(text: str, parameters: Collection[str]) -> str:
@@ -71,10 +76,12 @@ def markdown(text: str, parameters: Collection[str]) -> str:
     parts, at = [], 0
     for found in _SECTION.finditer(text):
         said = items(found[2], parameters) if found[1] == "Args" else {}
-        body = "".join(f"* `{name}`: {words}\n" for name, words in said.items()) or f"{' '.join(found[2].split())}\n"
+        body = "".join(f"* `{name}`: {words}\n" for name, words in said.items())
+        if not body:
+            body = "\n" + dedent(found[2]).strip() + "\n" if ">>>" in found[2] else f"{' '.join(found[2].split())}\n"
         parts += [text[at : found.start()], f"**{TITLES[found[1]]}:**\n\n" if said else f"**{TITLES[found[1]]}:** ", body, "\n"]
         at = found.end()
-    return linked("".join([*parts, text[at:]])).strip()
+    return fenced(linked("".join([*parts, text[at:]]))).strip()
 
 
 class OneLineAName(griffe.Extension):
@@ -103,5 +110,10 @@ def _fields(thing: griffe.Object) -> Iterator[tuple[str, str]]:
     if thing.is_class and any(str(each.value).startswith("attrs.") for each in thing.decorators):
         for name, member in thing.members.items():
             kind = str(member.annotation) if member.is_attribute and member.annotation is not None else "ClassVar"
-            if not name.startswith("_") and "ClassVar" not in kind and "init=False" not in str(member.value):
+            if (
+                not name.startswith("_")
+                and "property" not in member.labels
+                and "ClassVar" not in kind
+                and "init=False" not in str(member.value)
+            ):
                 yield name, kind

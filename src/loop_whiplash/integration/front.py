@@ -94,8 +94,8 @@ class Integration(_Front[LoopClient, WhiplashClient]):
     """Keeps one shop's Loop returns and Whiplash RMAs in step. Thread-safe; run as many workers as you like on one ledger.
 
     Args:
-        loop, whiplash: clients of this shop. ledger: what must outlive the process.
-        settings: how it behaves; `Settings.start` is required. policy, matcher: how receipts are judged.
+        loop: the shop's `LoopClient`. whiplash: the `WhiplashClient` of its customer account. ledger: what must outlive the process.
+        settings: how it behaves; `Settings.start` is required. policy: how receipts are judged. matcher: what judges them.
         loop_secrets, whiplash_secrets: webhook secrets, newest first; several while one is being rotated.
         clock: the decision time, aware, UTC. hooks: called with a `Happening` for each webhook, action and break.
 
@@ -107,31 +107,57 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         return self._loop.driver.run(flow)
 
     def handle_loop(self, body: bytes, headers: Headers) -> WebhookReply:
-        """Take in one Loop webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
+        """Take in one Loop webhook: verify, store, and say what to answer. It is never obeyed: it makes one return due.
+
+        Args:
+            body: the raw bytes as they arrived. headers: any mapping, or pairs of name and value; names in any case.
+
+        Return `status` to Loop, which never repeats what got a 4xx: 200 it is stored; 202 it is genuine and cannot be read,
+        and was kept aside; 401 no secret fits; 503 the ledger could not store it. Raises `ConfigurationError` for a body that
+        is not raw bytes, or when no secret was given.
+        """
         return self._run(receive_loop(self._core, body, headers))
 
     def handle_whiplash(self, body: bytes, headers: Headers) -> WebhookReply:
-        """Take in one Whiplash webhook: verify, store, answer. Give the raw bytes of the body; return `reply.status`."""
+        """Take in one Whiplash webhook: verify, store, and say what to answer. As `handle_loop`."""
         return self._run(receive_whiplash(self._core, body, headers))
 
     def advance(self, return_id: int) -> Outcome:
-        """Observe, plan, act and record, once, whether the return is due or not. Call it from any task queue."""
+        """Observe, plan, act and record, once, whether the return is due or not. Call it from any task queue.
+
+        What goes wrong with this one return is in the outcome, not raised. Raises `LedgerUnavailable`.
+        """
         return self._run(advance(self._core, return_id))
 
     def run_due(self, limit: int = 100) -> list[Outcome]:
-        """Work on up to `limit` returns whose time has come."""
+        """Work on up to `limit` returns whose time has come, the longest due first; gives one outcome each.
+
+        Call it every minute or so, from as many workers as you like: each return is worked on by one. A return that raises
+        stops no other. Raises `LedgerUnavailable`.
+        """
         return self._run(run_due(self._core, limit))
 
     def sweep(self, *, progress: Callable[[Progress], None] | None = None, dry_run: bool = False) -> Report:
-        """The daily backup: read both sides, advance all that needs it, report every break. `dry_run` changes nothing."""
+        """The daily backup: read both sides, advance all that needs it, report every break.
+
+        Args:
+            progress: called with a `Progress` now and then. dry_run: plan and report, but write and send nothing.
+
+        A side that could not be read whole makes `Report.complete` False; it raises nothing. A sweep that was killed is gone
+        on with by the next. Raises `LedgerUnavailable`.
+        """
         return self._run(sweep(self._core, progress=progress, dry_run=dry_run))
 
     def case(self, return_id: int) -> Case | None:
-        """Its history, last decision and the reasons; None when no hint has ever named it."""
+        """Its history, last decision, breaks and reasons, from the ledger alone; None when no hint has ever named it."""
         return self._run(people.case_of(self._core, return_id))
 
     def hold(self, return_id: int, *, by: str = "", note: str = "") -> None:
-        """Keep hands off this return until `release`."""
+        """Keep hands off this return until `release`. Obeyed from the moment it is stored, by workers under way too.
+
+        Args:
+            by: who says so. note: why; both are shown in reports.
+        """
         self._run(people.hold(self._core, return_id, by=by, note=note))
 
     def release(self, return_id: int, *, by: str = "") -> None:
@@ -139,28 +165,36 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         self._run(people.release(self._core, return_id, by=by))
 
     def retry(self, return_id: int, *, by: str = "") -> None:
-        """Allow one more send of a process that was refused, failed or stayed in doubt.
+        """Allow one more send of what was refused, failed, or stayed in doubt: process, flag or create. It is due at once.
 
-        Read the return in Loop first: this can pay twice.
+        Read the return in Loop first: if its process is still queued there, this can pay twice. A return that Loop shows as
+        paid is never sent again.
         """
         self._run(people.retry(self._core, return_id, by=by))
 
     def acknowledge(self, return_id: int, code: str, until: datetime, by: str, note: str = "") -> None:
-        """Take note of a break until a date; it is still reported, marked so."""
+        """Take note of a break until a date; it is still reported, marked so.
+
+        Args:
+            code: of the break, e.g. ``"IN_TRANSIT_STALE"``. until: aware. by: who says so. note: why.
+
+        Raises `ConfigurationError` for a code that does not exist, or a time without a zone.
+        """
         self._run(people.acknowledge(self._core, return_id, code, until, by, note))
 
     def attach(self, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
-        """Say that a Whiplash consumer return belongs to this Loop return."""
+        """Say that a Whiplash consumer return belongs to this Loop return: one without our id, or a second parcel of it."""
         self._run(people.attach(self._core, return_id, consumer_return_id, by=by))
 
     def forget(self, return_id: int) -> None:
-        """Delete the personal data of a return; what guards against paying twice stays."""
+        """Delete what is personal of a return: bodies of events, and its summary. What guards against paying twice stays."""
         self._run(people.forget(self._core, return_id))
 
     def check(self, *, loop_url: str | None = None, whiplash_url: str | None = None) -> list[Check]:
-        """Try credentials, scopes, subscriptions, secrets and clocks; each answer says what to do.
+        """Try credentials, scopes, subscriptions, secrets, clocks and the ledger; each answer says what to do. Changes nothing.
 
-        The URLs are where webhooks should arrive.
+        Args:
+            loop_url, whiplash_url: where webhooks should arrive; without it, any subscription counts.
         """
         return self._run(check(self._core, loop_url, whiplash_url))
 

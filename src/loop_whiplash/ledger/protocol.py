@@ -25,7 +25,7 @@ class Event:
     """One thing that happened: a webhook, a person's word, a step of ours.
 
     Attributes:
-        kind: e.g. ``loop.webhook``, ``whiplash.webhook``, ``person.hold``, ``unreadable``, ``step.create.sent``.
+        kind: e.g. ``loop.hint``, ``whiplash.hint``, ``loop.processing_failed``, ``person.hold``, ``unreadable``, ``step.create.sent``.
         return_id: None for what could not be tied to a return (kept aside, expires by age).
         at: decision time, aware, UTC. body: bytes as received, or JSON of ours. source: free text.
         seq: given by the ledger, rising. count: how often the same unread event arrived.

@@ -94,6 +94,7 @@ class OtherLoopEvent(Record):
 
 
 LoopEvent = ReturnEvent | LabelEvent | ProcessingFailed | OtherLoopEvent
+"""What `parse_loop_webhook` gives. All have `return_id`, None where the message names none, `topic`, `trigger` and `raw`."""
 
 
 def sign_loop(body: bytes, secret: Secret) -> dict[str, str]:
@@ -107,15 +108,31 @@ def sign_loop(body: bytes, secret: Secret) -> dict[str, str]:
 
 
 def verify_loop(body: bytes, headers: Headers, secrets: Sequence[Secret]) -> Verified:
-    """Check the signature of a raw body.
+    """Check ``X-Loop-Signature``: base64 of the HMAC-SHA256 of the raw body. Which secret matched is the answer's `which`.
+
+    Args:
+        body: the raw bytes as they arrived. headers: any mapping, or pairs of name and value; names in any case.
+        secrets: as text; several while one is rotated. All are tried, in constant time.
 
     Raises `InvalidSignature` (answer 401), or `ConfigurationError` when no secret is given or the body is not raw bytes.
+    https://docs.loopreturns.com/webhook-reference/validation
     """
     return verify(body, headers, secrets, header=HEADER, setting="loop secrets", encode=base64.b64encode)
 
 
 def parse_loop_webhook(body: bytes, headers: Headers, secrets: Sequence[Secret], *, max_body: int = MAX_BODY) -> LoopEvent:
-    """Verify, then decode. Raises `InvalidSignature`, `MalformedPayload` or `ConfigurationError`, and nothing else."""
+    """Verify, then decode.
+
+    Args:
+        body, headers, secrets: as for `verify_loop`. max_body: bytes; a longer body is refused unread.
+
+    Raises `InvalidSignature`, `MalformedPayload` or `ConfigurationError`, and nothing else.
+
+    Example:
+        >>> body = b'{"topic": "label", "trigger": "label.updated", "id": 7, "label_status": "in_transit"}'
+        >>> parse_loop_webhook(body, sign_loop(body, "secret"), ["secret"]).return_id
+        7
+    """
     verify_loop(body, headers, secrets)
     return decode_loop_event(body, max_body=max_body)
 

@@ -27,7 +27,11 @@ def _texts(values: Iterable[str]) -> tuple[str, ...]:
 
 
 class Verdict(enum.StrEnum):
-    """What should happen to the return. ``FLAG < WAIT < PROCESS`` in permissiveness."""
+    """What should happen to the return. ``FLAG < WAIT < PROCESS`` in permissiveness.
+
+    ``PROCESS``: pay. ``FLAG``: a person must look. ``WAIT``: until the decision's `deadline`, for more parcels, more counting
+    or a grade. ``NO_ACTION``: the return is closed, cancelled or processed, or nothing of it is to come here. Each is its own text.
+    """
 
     PROCESS = "PROCESS"
     FLAG = "FLAG"
@@ -225,6 +229,11 @@ def make_pair(line_id: str, received_id: str, identifier: str) -> Pair:
 
 
 class Matcher(Protocol):
-    """Any callable of this shape plugs in where `match` does."""
+    """Any callable of this shape plugs in where `match` does: ``matcher(rma, receipts, policy=…, at=…)`` gives a `Decision`.
+
+    It must be pure: equal arguments, equal decisions. `receipts` may be empty, in any order, and hold two versions of one;
+    `at` is aware, in UTC. A decision needs its `verdict`; a WAIT its `deadline`; `evidence`, a hash of what was expected and
+    counted, is what tells a flag that was cured from one that was not; `findings` are what a flag says and remembers.
+    """
 
     def __call__(self, rma: Rma, receipts: Sequence[Receipt], *, policy: Policy, at: datetime) -> Decision: ...

@@ -34,6 +34,14 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
 
     Raises:
         ConfigurationError: `at` has no time zone, or an argument is not of its type. Bad data never raises: it is a finding.
+
+    Example:
+        >>> from datetime import UTC
+        >>> from loop_whiplash.returns import ExpectedUnit, ReceivedUnit
+        >>> rma = Rma(return_id=7, units=[ExpectedUnit(line_id="1", sku="BOOT-M")])
+        >>> receipt = Receipt(id=9, units=[ReceivedUnit(id="5/1", sku="BOOT-M", condition="good")], status=300, final=True)
+        >>> match(rma, [receipt], at=datetime(2026, 3, 2, tzinfo=UTC)).headline
+        '1 of 1 expected unit counted'
     """
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise ConfigurationError(f"match(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {at!r}")

@@ -85,11 +85,12 @@ class Settings:
         unlabelled_after: a return without any label is announced this long after its creation; None never does, and opens a break instead.
         original_id_prefix: put before the Loop return id in `originator_attributes.original_id`.
         warehouses: Loop `destination_id` → Whiplash `warehouse_id`. destinations: if not empty, only these `destination_id`s are ours.
-        return_actions: Loop outcome → Whiplash `return_action`; `return_action` for every other outcome.
+        return_actions: Loop outcome → Whiplash `return_action`. return_action: that of every outcome not named there.
         requires_label: sent to Whiplash as is: should it buy a label.
         eta: sent as creation time plus this; None sends none (Whiplash drops a notice 37 days after it).
-        pause, effect, lag: the bounds P, D and L of the create protocol: the longest pause of a worker between intent and
-            send, the longest a request may take to have its effect, the longest lag of Whiplash's search.
+        pause: the bound P of the create protocol: the longest a worker may be suspended between intent and send; later, it does not send.
+        effect: the bound D: the longest a request may take to have its effect. Not below the Whiplash client's `timeout`.
+        lag: the bound L: the longest that Whiplash's search may not show a row that is there.
         confirm_by: how long after an action was sent its effect may stay unseen before it is a break; at most 3 days.
         recreate: ``"never"``: a create that stays in doubt is never repeated by itself;
             ``"after_bounds"``: repeated once P + D + L have passed and a look-up found nothing.

@@ -53,7 +53,11 @@ __all__ = [
 class ConsumerReturnStatus:
     """The statuses a consumer return shares with ship notices, as plain ints; one not listed here may arrive any day.
 
-    https://help.whiplash.com (article 31544469757979)
+    ``UNEXPECTED`` 25, ``DRAFT`` 50, ``LABEL_PURCHASED`` 80, ``REFUND_EXPIRED_REFUNDED`` 85 and ``REFUND_EXPIRED_UNREFUNDABLE`` 86
+    (no longer used), ``IN_TRANSIT`` 100, ``NEVER_RECEIVED`` 105 (30 days after `eta`), ``ARRIVED`` 150 (not opened), ``PROCESSING`` 200,
+    ``PROBLEM`` 250 (no longer used), ``COMPLETED`` 300, which can be reopened to 200.
+
+    https://help.whiplash.com/hc/en-us/articles/31544469757979
     """
 
     UNEXPECTED: Final = 25

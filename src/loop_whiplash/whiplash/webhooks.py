@@ -60,6 +60,7 @@ class OtherWhiplashEvent(Record):
 
 
 WhiplashEvent = ConsumerReturnEvent | OtherWhiplashEvent
+"""What `parse_whiplash_webhook` gives. Both have `event_name` and `raw`."""
 
 
 def _hex(digested: bytes) -> bytes:
@@ -77,15 +78,31 @@ def sign_whiplash(body: bytes, secret: Secret) -> dict[str, str]:
 
 
 def verify_whiplash(body: bytes, headers: Headers, secrets: Sequence[Secret]) -> Verified:
-    """Check the signature of a raw body.
+    """Check ``X-WHIPLASH-SIGNATURE``: lower-case hex of the HMAC-SHA256 of the raw body. Which secret matched is the answer's `which`.
+
+    Args:
+        body: the raw bytes as they arrived. headers: any mapping, or pairs of name and value; names in any case.
+        secrets: the OAuth client secret, the customer's API key, or both: official pages differ about which one signs.
 
     Raises `InvalidSignature` (answer 401), or `ConfigurationError` when no secret is given or the body is not raw bytes.
+    https://docs.getwhiplash.com/webhooks
     """
     return verify(body, headers, secrets, header=HEADER, setting="whiplash secrets", encode=_hex)
 
 
 def parse_whiplash_webhook(body: bytes, headers: Headers, secrets: Sequence[Secret], *, max_body: int = MAX_BODY) -> WhiplashEvent:
-    """Verify, then decode. Raises `InvalidSignature`, `MalformedPayload` or `ConfigurationError`, and nothing else."""
+    """Verify, then decode.
+
+    Args:
+        body, headers, secrets: as for `verify_whiplash`. max_body: bytes; a longer body is refused unread.
+
+    Raises `InvalidSignature`, `MalformedPayload` (XML, too) or `ConfigurationError`, and nothing else.
+
+    Example:
+        >>> body = b'{"consumer_return": {"id": 9, "status": 300}, "event_name": "consumer_return.completed"}'
+        >>> parse_whiplash_webhook(body, sign_whiplash(body, "secret"), ["secret"]).consumer_return.status
+        300
+    """
     verify_whiplash(body, headers, secrets)
     return decode_whiplash_event(body, max_body=max_body)
 
