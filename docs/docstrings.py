@@ -14,7 +14,6 @@ import griffe
 
 TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": "Example"}
 _SECTION = re.compile(rf"^({'|'.join(TITLES)}):\n((?:[ ]{{4}}.*\n?|[ ]*\n)*)", re.MULTILINE)
-_DOCTEST = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)
 _BARE_ADDRESS = re.compile(r"(?<![(<\"`])\bhttps?://[^\s)`>]*[^\s)`>.,;:]")
 
 
@@ -45,7 +44,7 @@ def linked(text: str) -> str:
     return _BARE_ADDRESS.sub(lambda found: f"[{found[0].split('/')[2]}]({found[0]})", text)
 
 
-_DOCTEST = re.compile(r"^( *)>>> .*\n(?:\1\S.*\n?|\1 +\S.*\n?)*", re.MULTILINE)
+_DOCTEST = re.compile(r"^( *)>>> .*(?:\n\1 *\S.*)*\n?", re.MULTILINE)
 
 
 def fenced(text: str) -> str:
