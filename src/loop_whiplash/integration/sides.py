@@ -30,7 +30,10 @@ FEW = 3
 
 @attrs.frozen(kw_only=True)
 class Known:
-    """What the ledger holds of one return before the sweep reads it: its journal as stored, and whether it is not settled."""
+    """What the ledger holds of one return before the sweep reads it.
+
+    `created_at`: when Loop made it, else when we met it. `stored`: its journal. `open`: it is not settled.
+    """
 
     return_id: int
     created_at: datetime
@@ -39,7 +42,9 @@ class Known:
 
     @classmethod
     def of(cls, row: CaseRow) -> Known:
-        return cls(return_id=row.return_id, created_at=row.created_at, stored=row.journal, open=row.due_at is not None)
+        made_at = row.summary.get("made_at")
+        created_at = datetime.fromisoformat(made_at) if made_at else row.created_at
+        return cls(return_id=row.return_id, created_at=created_at, stored=row.journal, open=row.due_at is not None)
 
     @property
     def journal(self) -> Journal:

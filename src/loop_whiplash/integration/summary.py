@@ -14,10 +14,11 @@ from loop_whiplash.planning.model import Acknowledged, Break, Plan
 __all__ = ["break_from_dict", "break_to_dict", "summary_of"]
 
 
-def summary_of(planned: Plan, at: datetime) -> dict[str, Any]:
-    """The plan of `at`, as a JSON object."""
+def summary_of(planned: Plan, at: datetime, made_at: str | None = None) -> dict[str, Any]:
+    """The plan of `at`, as a JSON object. `made_at`: when Loop made the return, ISO 8601, where that is known."""
     return {
         "at": at.isoformat(),
+        "made_at": made_at,
         "row": planned.row,
         "action": type(planned.action).__name__ if planned.action else None,
         "reasons": list(planned.reasons),

@@ -104,10 +104,9 @@ async def _work(core: Core, claim: Claim, seen: Sighting | None) -> Outcome:
             after, planned = _plan(core, journal, observation)
         view, hints, journal = None, (), after
         if planned.action is None:
-            looked = observation.loop_read and observation.whiplash_read
-            return await _record(core, claim, journal, planned, read_to, looked=looked)
+            return await _record(core, claim, journal, planned, read_to, observation=observation)
         if not core.live:
-            return await _record(core, claim, _shadow(core, journal, planned), planned, read_to)
+            return await _record(core, claim, _shadow(core, journal, planned), planned, read_to, observation=observation)
         try:
             acted = await act(core, claim, journal, observation, planned.action, read_to)
         except LookAgain:
@@ -115,9 +114,9 @@ async def _work(core: Core, claim: Claim, seen: Sighting | None) -> Outcome:
             continue
         reasons = (*planned.reasons, acted.reason) if acted.reason else planned.reasons
         planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks, reasons=reasons)
-        return await _record(core, claim, acted.journal, planned, read_to, acted)
+        return await _record(core, claim, acted.journal, planned, read_to, acted, observation=observation)
     planned = Plan(next_check_at=core.now() + SETTLE_AFTER, reasons=("something kept coming in between plan and action; due again soon",))
-    return await _record(core, claim, journal, planned, read_to, looked=False, again=True)
+    return await _record(core, claim, journal, planned, read_to, again=True)
 
 
 def _overtaken(core: Core, claim: Claim, journal: Journal, began: datetime) -> bool:
@@ -174,11 +173,13 @@ async def _record(
     read_to: int,
     acted: Acted | None = None,
     *,
-    looked: bool = True,
+    observation: Observation | None = None,
     again: bool = False,
 ) -> Outcome:
-    """Write it all down and give the lease back. Not `looked`: a side was not seen, so what was wrong before is not over."""
-    at = core.now()
+    """Write it all down and give the lease back. Where a side was not seen, what was wrong before is not over."""
+    at, seen = core.now(), observation
+    looked = seen is not None and seen.loop_read and seen.whiplash_read
+    made_at = seen.rma.created_at if seen is not None and seen.rma is not None else None
     due_at: datetime | None = planned.next_check_at if acted is None else acted.due_at
     if planned.action is not None and acted is None:
         due_at = due_at or at + core.settings.recheck  # shadow: an action stays planned
@@ -186,7 +187,18 @@ async def _record(
     result = acted.result if acted else "shadow" if name else None
     events = [_step(claim.return_id, at, planned.action, acted)] if planned.action and acted else []
     breaks = await Store(
-        lambda: _finish(core, claim, journal.to_dict(), planned, read_to=read_to, due_at=due_at, at=at, events=events, looked=looked)
+        lambda: _finish(
+            core,
+            claim,
+            journal.to_dict(),
+            planned,
+            read_to=read_to,
+            due_at=due_at,
+            at=at,
+            events=events,
+            looked=looked,
+            made_at=made_at,
+        )
     )
     if name is not None:
         core.tell("action", name, return_id=claim.return_id, result=result or "")
@@ -214,16 +226,18 @@ def _finish(
     read_to: int,
     due_at: datetime | None,
     at: datetime,
+    looked: bool,
     events: Sequence[Event] = (),
-    looked: bool = True,
+    made_at: datetime | None = None,
 ) -> tuple[tuple[Break, ...], tuple[Break, ...]]:
     """In one go: what was wrong before, the new record, and what is wrong now."""
     case = core.ledger.case(claim.return_id)
-    before = tuple(break_from_dict(found) for found in case.summary.get("breaks", ())) if case else ()
+    told = case.summary if case is not None else {}
+    before = tuple(break_from_dict(found) for found in told.get("breaks", ()))
     if not looked:
         known = {found.code for found in planned.breaks} | {"SOURCE_INCOMPLETE"}
         planned = attrs.evolve(planned, breaks=(*planned.breaks, *(found for found in before if found.code not in known)))
-    summary = summary_of(planned, at)
+    summary = summary_of(planned, at, made_at.isoformat() if made_at is not None else told.get("made_at"))
     core.ledger.finish(claim, journal=journal, read_to=read_to, due_at=due_at, summary=summary, at=at, events=events)
     return before, planned.breaks
 
