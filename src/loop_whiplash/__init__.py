@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .http.hooks import Attempt
     from .http.limit import Limiter, RateLimit
     from .http.retry import Retry
+    from .http.shared_limit import SharedRateLimit
     from .integration import AsyncIntegration, Case, Check, Happening, Health, Integration, Outcome, Progress, WebhookReply
     from .ledger import Ledger, MemoryLedger, PostgresLedger, SQLiteLedger
     from .loop.client import AsyncLoopClient, LoopClient
@@ -196,6 +197,7 @@ __all__ = [
     "ScopeMissing",
     "ServerError",
     "Settings",
+    "SharedRateLimit",
     "TimedOut",
     "Token",
     "TokenStore",
@@ -237,6 +239,7 @@ _ROOMS: dict[str, str] = {
     "http.hooks": "Attempt",
     "http.limit": "Limiter RateLimit",
     "http.retry": "Retry",
+    "http.shared_limit": "SharedRateLimit",
     "integration": "AsyncIntegration Case Check Happening Health Integration Outcome Progress WebhookReply",
     "ledger": "Ledger MemoryLedger PostgresLedger SQLiteLedger",
     "loop.client": "AsyncLoopClient LoopClient",

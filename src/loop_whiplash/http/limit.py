@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
 from loop_whiplash.errors import ConfigurationError
@@ -103,6 +103,17 @@ class RateLimit:
             free = self.limit - sum(1 for place in self._places if place > now - self._stretch)
             # Somebody else has taken the difference; when, we do not know: now is the safe answer.
             self._insert(now, free - max(0, remaining))
+
+    def state(self) -> tuple[tuple[float, ...], float, int]:
+        """Its places, until when it is held, and how often it was refused in a row: what `restore` takes."""
+        with self._lock:
+            return tuple(self._places), self._held_until, self._refusals
+
+    def restore(self, places: Iterable[float], *, held_until: float, refusals: int) -> None:
+        """Go on from a `state` of before, or of another process."""
+        with self._lock:
+            self._places = deque(places, maxlen=self.limit)
+            self._held_until, self._refusals = held_until, refusals
 
     def _insert(self, place: float, times: int) -> None:
         later = [each for each in self._places if each > place]
