@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import re
 from collections.abc import Iterator
@@ -70,6 +71,9 @@ def _described(module: Any) -> Iterator[str]:
         value = getattr(module, name)
         title = f"{module.__name__}.{name}"
         if inspect.isclass(value):
+            if issubclass(value, enum.Enum):  # how it is called differs between Pythons
+                yield f"{title} < {value.__bases__[0].__name__}: " + ", ".join(f"{member.name}={member.value!r}" for member in value)
+                continue
             bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
             yield f"{title}({_parameters(value)}) < {bases}" if bases else f"{title}({_parameters(value)})"
             yield from _members(value)
