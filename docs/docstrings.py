@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import griffe
 
-TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": "Example"}
+TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": ""}
 _SECTION = re.compile(rf"^({'|'.join(TITLES)}):\n((?:[ ]{{4}}.*\n?|[ ]*\n)*)", re.MULTILINE)
 _BARE_ADDRESS = re.compile(r"(?<![(<\"`])\bhttps?://[^\s)`>]*[^\s)`>.,;:]")
 
@@ -67,6 +67,8 @@ def clear(text: str, *, parameters: Collection[str] = (), attributes: Collection
     if unsaid:
         intro = "More attributes" if section(text, "Attributes") else "Attributes"
         text += f"\n{intro}, by type:\n\n" + "".join(f"* `{kind}`: {', '.join(names)}\n" for kind, names in unsaid.items())
+    # An example is code and no more: its title would make a box of it.
+    text = _SECTION.sub(lambda found: dedent(found[2]) if found[1] == "Example" else found[0], text)
     return fenced(linked(text))
 
 
@@ -76,9 +78,10 @@ def markdown(text: str, parameters: Collection[str]) -> str:
     for found in _SECTION.finditer(text):
         said = items(found[2], parameters) if found[1] == "Args" else {}
         body = "".join(f"* `{name}`: {words}\n" for name, words in said.items())
-        if not body:
-            body = "\n" + dedent(found[2]).strip() + "\n" if ">>>" in found[2] else f"{' '.join(found[2].split())}\n"
-        parts += [text[at : found.start()], f"**{TITLES[found[1]]}:**\n\n" if said else f"**{TITLES[found[1]]}:** ", body, "\n"]
+        title = f"**{TITLES[found[1]]}:**" + ("\n\n" if said else " ")
+        if found[1] == "Example":
+            title, body = "", dedent(found[2])
+        parts += [text[at : found.start()], title, body or f"{' '.join(found[2].split())}\n", "\n"]
         at = found.end()
     return fenced(linked("".join([*parts, text[at:]]))).strip()
 
