@@ -47,6 +47,7 @@ class Case:
 
     @property
     def held(self) -> bool:
+        """A person holds it."""
         return self.journal.held_by is not None
 
 

@@ -261,9 +261,20 @@ def _return_method(payload: Mapping[str, Any]) -> ReturnMethod | None:
 class Return(Record):
     """One Loop return, from a list row, from details, or from a ``return`` webhook.
 
-    `state` is ``open``, ``closed``, ``cancelled``, ``expired``, ``review``, or a word not known yet. `order_id` is
-    always Loop's own order id and None where details give the shop's; `provider_order_id` is the shop's.
-    `carrier`, `tracking_number` and `label_status` tell of one label; `labels` of all.
+    A row of the list has no customer data but the e-mail; the webhook has no `updated_at` and no `outcome`. Amounts are in
+    `currency`, in major units.
+
+    Attributes:
+        id: Loop's return id, which is the RMA number.
+        state: ``open``, ``closed``, ``cancelled``, ``expired``, ``review``, or a word not known yet.
+        outcome: ``refund``, ``exchange``, ``credit``, ``upsell``, or two of them with a ``+`` between.
+        was_processed: tells a closed return that was paid from one closed by hand. outcomes_processed_at: when value was released.
+        order_id: always Loop's own order id; None where details give the shop's. provider_order_id: the shop's.
+        order_name: as the shopper knows it, e.g. ``#1413886``.
+        line_items: one each unit, removed ones included. exchanges: what is sent out instead.
+        label_status: of one label, as `carrier` and `tracking_number` are. labels: all of them, each with its lines; empty without any.
+        return_total: what all its units are worth. refund: what is paid back in money.
+        destination_id: where it goes; see `Destination`. return_method: how, when it is no plain parcel.
 
     Example:
         >>> Return.from_dict({"id": "7", "state": "open", "line_items": [{"line_item_id": 1, "price": "9.90"}]}).line_items[0].price

@@ -177,6 +177,14 @@ class Order(Record):
 class ConsumerReturn(Record):
     """One consumer return: the RMA at the warehouse, and what was counted. 300 Completed can be reopened to 200.
 
+    Attributes:
+        id: Whiplash's. order_id: Whiplash's id of the order that was shipped, None for an unexpected return.
+        status: a number, see `ConsumerReturnStatus`. status_name: the same in words, which differ between sources.
+        eta: when it is expected. arrived_at: when the parcel came. completed_at: when counting ended. All UTC.
+        originator: whose `original_id` is yours: here, the Loop return id.
+        return_items: its lines, with what was counted so far. reference: for people, e.g. the name of the order.
+        tracking: the parcel's number, with its `carrier`. warehouse_id: where it goes.
+
     Example:
         >>> ConsumerReturn.from_dict({"id": 9, "status": 200, "return_items": [{"id": 1, "quantity": "2"}]}).return_items[0].quantity
         2
