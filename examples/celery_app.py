@@ -1,7 +1,9 @@
 """Live work on Celery, for more returns than one process can look after: PostgreSQL ledger, Redis broker, sweep on Celery beat.
 
-celery --app celery_app worker --concurrency 4       as many hosts as you like
+celery --app celery_app worker --concurrency 4       on as many hosts as you like; PROCESSES is what they have in all
 celery --app celery_app beat                         exactly one
+
+The web application is that of ``flask_app.py``, with this ledger.
 
 The queue carries return ids and nothing else. It may lose them, repeat them and mix them up: what is due stands in the ledger,
 `due` finds it again, and two workers on one return cannot both act.

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
         whiplash_consumer_return,
         whiplash_consumer_return_webhook,
     )
-    from .wiring import integration_for
+    from .wiring import async_integration_for, integration_for
 
 __all__ = [
     "LawBroken",
     "Sample",
+    "async_integration_for",
     "check_matcher",
     "integration_for",
     "loop_label_webhook",
@@ -53,6 +54,7 @@ _ROOMS = {
     "sign_loop": "loop_whiplash.loop.webhooks",
     "sign_whiplash": "loop_whiplash.whiplash.webhooks",
     "integration_for": f"{__name__}.wiring",
+    "async_integration_for": f"{__name__}.wiring",
 }
 
 

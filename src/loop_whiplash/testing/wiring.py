@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from loop_whiplash.integration import Hook, Integration
+from loop_whiplash.integration import AsyncIntegration, Hook, Integration
 from loop_whiplash.ledger import Ledger, MemoryLedger
-from loop_whiplash.loop.client import LoopClient
+from loop_whiplash.loop.client import AsyncLoopClient, LoopClient
 from loop_whiplash.matching import Matcher, Policy, match
 from loop_whiplash.planning import Settings
 from loop_whiplash.simulator import World
-from loop_whiplash.whiplash.client import WhiplashClient
+from loop_whiplash.whiplash.client import AsyncWhiplashClient, WhiplashClient
 
-__all__ = ["integration_for"]
+__all__ = ["async_integration_for", "integration_for"]
 
 
 def integration_for(
@@ -47,8 +47,8 @@ def integration_for(
         WhiplashClient(
             world.token, customer_id=world.customer_id, transport=world.whiplash_transport(), clock=clock.now, sleep=clock.sleep
         ),
-        ledger=MemoryLedger(clock=clock.now) if ledger is None else ledger,
-        settings=settings or Settings(start=clock.now() - timedelta(days=1)),
+        ledger=ledger or MemoryLedger(clock=clock.now),
+        settings=settings or _settings(world),
         policy=policy,
         matcher=matcher,
         loop_secrets=[world.loop_secret],
@@ -56,3 +56,47 @@ def integration_for(
         clock=clock.now,
         hooks=hooks,
     )
+
+
+def async_integration_for(
+    world: World,
+    *,
+    settings: Settings | None = None,
+    policy: Policy | None = None,
+    matcher: Matcher = match,
+    ledger: Ledger | None = None,
+    hooks: Sequence[Hook] = (),
+) -> AsyncIntegration:
+    """`integration_for`, awaited. Webhooks are taken from the outbox one by one.
+
+    >>> import asyncio
+    >>> async def story(world):
+    ...     integration = async_integration_for(world)
+    ...     ret = world.shopper.submit_return(1)
+    ...     world.carrier.scan(ret, "pre_transit")
+    ...     while (message := world.outbox.take()) is not None:
+    ...         reply = await integration.handle_loop(message.body, message.headers)
+    ...         world.outbox.settle(message, reply.status)
+    ...     return [outcome.action for outcome in await integration.run_due()]
+    >>> asyncio.run(story(World(seed=7)))
+    ['CreateRma']
+    """
+    clock = world.clock
+    return AsyncIntegration(
+        AsyncLoopClient(world.api_key, transport=world.async_loop_transport(), clock=clock.now, sleep=clock.sleep_async),
+        AsyncWhiplashClient(
+            world.token, customer_id=world.customer_id, transport=world.async_whiplash_transport(), clock=clock.now, sleep=clock.sleep_async
+        ),
+        ledger=ledger or MemoryLedger(clock=clock.now),
+        settings=settings or _settings(world),
+        policy=policy,
+        matcher=matcher,
+        loop_secrets=[world.loop_secret],
+        whiplash_secrets=[world.whiplash_secret],
+        clock=clock.now,
+        hooks=hooks,
+    )
+
+
+def _settings(world: World) -> Settings:
+    return Settings(start=world.clock.now() - timedelta(days=1))
