@@ -15,9 +15,9 @@ with atheris.instrument_imports(include=["loop_whiplash"]):
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Half the time by the shape of the JSON, half the time as libFuzzer does."""
+    """By the shape of the JSON, or (more often, as it is quicker) as libFuzzer does."""
     dice = random.Random(seed)
-    if dice.random() < 0.5:
+    if dice.random() < 0.4:
         changed = mutated(data, dice)
         if len(changed) <= max_size:
             return changed

@@ -10,10 +10,11 @@ import io
 import json
 import pickle
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypeVar
 
 from loop_whiplash import Policy, match, reconcile, to_receipt, to_rma
 from loop_whiplash.decoding import NotJson, Record, loads
@@ -51,8 +52,12 @@ from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, parse_whiplash_
 
 __all__ = ["MODELS", "TARGETS"]
 
+E = TypeVar("E", bound=LoopWhiplashError)
+
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 SECRETS = ["an-older-secret", "the-secret"]
+POLICY = Policy()
+RMA = to_rma(Return.from_dict({"id": 1, "state": "open", "line_items": [{"line_item_id": 1, "sku": "A"}]}))
 
 
 # ----------------------------------------------------------------------------------------------------------- webhooks
@@ -65,7 +70,7 @@ def loop_webhook(data: bytes) -> None:
         event = parse_loop_webhook(data, sign_loop(data, SECRETS[1]), SECRETS)
     except MalformedPayload as error:
         _is_an_id(error.return_id)
-        pickle.loads(pickle.dumps(error))
+        _through_a_queue(error)
         return
     _is_an_id(event.return_id)
     repr(event)
@@ -93,21 +98,28 @@ def _refuses(parse: Callable[..., object], data: bytes, header: str) -> None:
     raise AssertionError("a body was taken without a signature")
 
 
+def _through_a_queue(error: E) -> E:
+    """What a task queue does to an error; now and then, as it is slow."""
+    if zlib.crc32(str(error).encode("utf-8", "replace")) % 4:
+        return error
+    copy: E = pickle.loads(pickle.dumps(error))
+    assert str(copy) == str(error)
+    return copy
+
+
 def _is_an_id(value: int | None) -> None:
     assert value is None or value > 0, value
 
 
 def _judged(return_: Return | None, counted: ConsumerReturn | None) -> None:
     """Whatever could be read can be mapped and matched, and the decision survives being stored."""
-    if return_ is None:
-        return_ = Return.from_dict({"id": 1, "state": "open", "line_items": [{"line_item_id": 1, "sku": "A"}]})
-    rma = to_rma(return_)
+    rma = RMA if return_ is None else to_rma(return_)
     receipts = [] if counted is None else [to_receipt(counted)]
     if sum(len(receipt.units) for receipt in receipts) > 200:
         return  # thousands of units are another test's business
-    decision = match(rma, receipts, policy=Policy(), at=NOW)
-    if int(decision.evidence[:2], 16) % 8:
+    if zlib.crc32(repr((rma, receipts)).encode("utf-8", "replace")) % 8:
         return  # one in eight goes all the way, or little else would be tried
+    decision = match(rma, receipts, policy=POLICY, at=NOW)
     decision.explain()
     stored = json.loads(json.dumps(decision.to_dict(), allow_nan=False))
     assert Decision.from_dict(stored).fingerprint == decision.fingerprint
@@ -162,7 +174,6 @@ STORED: tuple[tuple[Callable[[Mapping[str, Any]], object], type[LoopWhiplashErro
 def decoders(data: bytes) -> None:
     """The first byte says who reads the rest: a model, an answer of an endpoint, or what was stored."""
     which, body = (data[0] if data else 0), data[1:]
-    said(body)
     if which < len(MODELS):
         _model(MODELS[which], body)
     elif which < 64:
@@ -175,8 +186,10 @@ def _model(cls: type[Record], body: bytes) -> None:
     try:
         read = cls.from_json(body)
     except DecodeError as unread:
-        told = pickle.loads(pickle.dumps(unread))
-        assert told.problems, "an error that does not say where"
+        if not _through_a_queue(unread).problems:
+            raise AssertionError("an error that does not say where") from unread
+        return
+    if zlib.crc32(body) % 4:
         return
     repr(read)
     payload = loads(body, exact=True)
@@ -207,10 +220,11 @@ def _long_way(value: Any) -> Any:
 
 
 def _answer(read: Callable[[Reply], object], which: int, body: bytes) -> None:
+    said(body)
     try:
         read(Reply(status=422 if which % 2 else 200, headers={"content-type": "application/json"}, body=body))
     except ApiError as error:
-        pickle.loads(pickle.dumps(error))
+        _through_a_queue(error)
 
 
 def _stored(read: Callable[[Mapping[str, Any]], object], raises: type[LoopWhiplashError], body: bytes) -> None:

@@ -35,6 +35,8 @@ def test_a_target_holds_for_its_seeds_and_for_mutations_of_them(name: str) -> No
 ONCE = [
     # A number beyond 64 bits was refused in one field table and taken in the other.
     ("decoders", b'\x06{"id": 7, "sku": "A", "quantity": 10000000000000000000000000000000000000000}'),
+    # The number 0 was no text on the fast way, and the text "0" on the long one, which an amount such as 5.0 brings about.
+    ("decoders", b'\x01{"id": 5.0, "originator": {"original_id": 5.0}, "return_items": [{"id": 1, "lot_numbers": 0}]}'),
 ]
 
 
@@ -55,6 +57,12 @@ def test_an_id_that_no_ledger_can_hold_is_no_id(number: int) -> None:
     )
     with pytest.raises(MalformedPayload):
         parse_loop_webhook(body, sign_loop(body, "s"), ["s"])
+
+
+@pytest.mark.parametrize("lines", [0, False, 0.0])
+def test_lines_that_are_no_list_are_not_taken_for_none_at_all(lines: object) -> None:
+    with pytest.raises(DecodeError):
+        Return.from_dict({"id": 7, "state": "open", "line_items": lines})
 
 
 @pytest.mark.parametrize("price", ["1_0.00", "1__.10", "٦٩.95"])

@@ -123,7 +123,7 @@ def _code(name: str, column: Column, reader: str) -> list[str]:
     names = column.names or (name,)
     code = [f"v = get({names[0]!r})"] + [f"if v is None: v = get({other!r})" for other in names[1:]]
     if column.many:
-        code.append(f"v = tuple(map({reader}, v)) if v else ()")
+        code.append(f"if v: v = tuple(map({reader}, v))\nelif v is None or v == [] or v == '': v = ()\nelse: raise ValueError")
     elif column.of is not None:
         code.append(f"if v is not None: v = {reader}(v)")
     else:

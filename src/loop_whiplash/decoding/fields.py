@@ -58,7 +58,7 @@ TIME = Kind(
     "    else: v = {read}(v)",
 )
 FLAG = Kind(read_flag, "if v is not None and v is not True and v is not False: v = {read}(v)")
-TEXTS = Kind(read_texts, "v = {read}(v) if v else ()", ())
+TEXTS = Kind(read_texts, "v = () if v is None or v == [] or v == '' else {read}(v)", ())
 MAPPING = Kind(read_mapping, "if v is not None and type(v) is not dict: v = {read}(v)")
 NESTED = Kind(as_is, "")
 
