@@ -499,6 +499,18 @@ def test_what_is_old_and_settled_expires(bench: Bench) -> None:
     assert bench.ledger.expire(before=START) == 0
 
 
+def test_of_an_open_case_what_is_old_and_read_loses_its_body(bench: Bench) -> None:
+    bench.done(bench.claimed(1, minutes=-100), due_at=at(600))
+    bench.ledger.accept(hint(1, b"unread", minutes=-90), due_at=None)
+    bench.ledger.accept(hint(1, b"new"), due_at=None)
+
+    assert bench.ledger.expire(before=START) == 0
+    assert [event.body for event in bench.ledger.history(1)] == [b"", b"unread", b"new"]
+    bench.done(bench.ledger.claim(1, at=START, lease=LEASE), due_at=at(600))
+    bench.ledger.expire(before=START)
+    assert [event.body for event in bench.ledger.history(1)] == [b"", b"", b"new"]
+
+
 def test_a_number_is_not_given_twice_though_its_event_expired(bench: Bench) -> None:
     seq = bench.ledger.accept(hint(None), due_at=None)
     assert bench.ledger.expire(before=at(1)) == 1

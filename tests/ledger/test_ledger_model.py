@@ -216,6 +216,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def expire(self, minutes: int) -> None:
         gone = [e for e in self.events if e["at"] < at(minutes) and (e["return_id"] is None or self.cases[e["return_id"]]["due"] is None)]
         self.events = [event for event in self.events if event not in gone]
+        for event in self.events:
+            if event["at"] < at(minutes) and event["return_id"] is not None and not event["unread"]:
+                event["body"] = b""
         self.everywhere(len(gone), lambda _, ledger: ledger.expire(before=at(minutes)))
 
     @rule(return_id=RETURNS)

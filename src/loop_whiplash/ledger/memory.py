@@ -289,6 +289,9 @@ class MemoryLedger:
                     if kept.unread:
                         del self._unread[(kept.event.return_id, kept.event.kind, kept.event.body)]
                 gone += len(old)
+            for kept in (each for case in self._cases.values() if case.due_at is not None for each in case.events):
+                if not kept.unread and kept.event.at < before:
+                    kept.event = attrs.evolve(kept.event, body=b"")
         return gone
 
     def forget(self, return_id: int) -> None:

@@ -175,7 +175,10 @@ class Ledger(Protocol):
         """Store a named fact; None removes it."""
 
     def expire(self, *, before: datetime) -> int:
-        """Delete asides, and events of settled cases, older than `before`; gives how many. Journals and intents stay."""
+        """Delete asides, and events of settled cases, older than `before`; gives how many. Journals and intents stay.
+
+        Of a case that is open, maybe for years, such events stay as a line of its history, without their bodies.
+        """
 
     def forget(self, return_id: int) -> None:
         """Delete event bodies and the summary of this return (personal data); what guards against paying twice stays.

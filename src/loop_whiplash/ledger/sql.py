@@ -8,6 +8,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from loop_whiplash.errors import LedgerError
@@ -311,8 +312,13 @@ class SqlLedger(ABC):
             if upto is None:
                 return gone
             values = {"shop": self.shop, "after": after, "upto": upto, "before": limit}
-            gone += self._run(lambda tx, values=values: tx.change(self.statements.expire, **values))  # type: ignore[misc]
+            gone += self._run(partial(self._expire, values=values))
             after = upto
+
+    def _expire(self, tx: Transaction, values: dict[str, Any]) -> int:
+        gone = tx.change(self.statements.expire, **values)
+        tx.change(self.statements.blank, **values, nothing=b"")
+        return gone
 
     def forget(self, return_id: int) -> None:
         names = {"shop": self.shop, "return_id": returned(return_id)}

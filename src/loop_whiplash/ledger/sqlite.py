@@ -153,11 +153,20 @@ class SQLiteLedger(SqlLedger):
             with contextlib.suppress(TimeoutError), lane.turns:
                 lane.drop()
 
+    def expire(self, *, before: datetime) -> int:
+        gone = super().expire(before=before)
+        self._empty_the_log()
+        return gone
+
     def forget(self, return_id: int) -> None:
         super().forget(return_id)
+        self._empty_the_log()
+
+    def _empty_the_log(self) -> None:
+        """What was deleted would be in it until it is written over. Left for another time while somebody reads."""
         with contextlib.suppress(TimeoutError, sqlite3.Error), self._writer.turns:
             if self._writer.session is not None:
-                self._writer.session.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # or the log would keep it until it is written over
+                self._writer.session.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # ------------------------------------------------------------------------------------------------ transactions
 

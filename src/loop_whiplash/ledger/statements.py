@@ -289,6 +289,12 @@ class Statements:
             )
         )
     """
+    #: What is left of these belongs to cases that are still open.
+    blank: str = """
+        UPDATE lw_events SET body = :nothing
+        WHERE seq > :after AND seq <= :upto AND shop || '' = :shop AND happened_at < :before
+        AND return_id <> 0 AND digest IS NULL AND LENGTH(body) > 0
+    """
     lock_case: str = "SELECT 1 FROM lw_cases WHERE shop = :shop AND return_id = :return_id {lock}"
     forget_events: str = "UPDATE lw_events SET body = :nothing WHERE shop = :shop AND return_id = :return_id AND digest IS NULL"
     forget_summary: str = "UPDATE lw_journals SET summary = NULL, has_breaks = FALSE WHERE shop = :shop AND return_id = :return_id"

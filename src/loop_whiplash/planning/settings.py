@@ -102,7 +102,8 @@ class Settings:
             each between 7 and 30 days.
         watch_for: how long a closed return without goods is still watched.
         orphan_grace: how long a return that Loop does not know is waited for.
-        keep_events: how long the events of settled returns, and webhooks that named no return, are kept; a whole sweep deletes older ones.
+        keep_events: how long the events of settled returns, and webhooks that named no return, are kept; a whole sweep deletes older
+            ones, and the bodies of older events of open returns.
         absent_limit: share of known ids that may be absent in one sweep before the key is taken to be the wrong one.
 
     Raises `ConfigurationError` for an unknown word, a length out of bounds, and for two settings that contradict each
