@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from loop_whiplash.redaction import shown
 from loop_whiplash.returns.model import Receipt, Rma
 
 from .drift import drift
@@ -103,7 +104,7 @@ def _sweep_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Jour
 
 
 def _processing_failed(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
-    message = _text(said, "message") or "Loop gave no reason"
+    message = shown(_text(said, "message"))[:200] or "Loop gave no reason"  # a journal is kept for good, and names nobody
     journal = attrs.evolve(_loop_hint(journal, at, said), failed_at=at, failure=message)
     process = journal.process
     # A failure that came in before the send in doubt began speaks of an earlier one.

@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterator
 
 from loop_whiplash.planning.model import Break
+from loop_whiplash.redaction import shown
 
 from .ageing import bucket_of, days_of
-from .redact import shown
 from .report import Report
 
 __all__ = ["COLUMNS", "report_to_csv"]

@@ -15,10 +15,10 @@ from typing import Any
 
 from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.planning.model import Break
+from loop_whiplash.redaction import shown
 
 from .ageing import bucket_of, days_of
 from .case import CaseView, case_to_dict
-from .redact import shown
 from .report import Report, SideReport
 
 __all__ = ["SCHEMA", "counts_of", "report_to_dict", "report_to_json", "shown_case"]

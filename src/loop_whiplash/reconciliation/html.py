@@ -19,11 +19,11 @@ from typing import Any
 
 from loop_whiplash.planning.breaks import BREAKS
 from loop_whiplash.planning.model import Break
+from loop_whiplash.redaction import shown
 
 from .ageing import BUCKETS, bucket_of, days_of
 from .case import CaseKey, CaseView, case_key
 from .charts import ageing_svg, flow_svg
-from .redact import shown
 from .report import COUNTED_ONLY, Cell, Report, SideReport
 from .wording import amount, at_risk, day, headline, moment, verdict_sentence, what_was_read
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from loop_whiplash.planning.model import Break
+from loop_whiplash.redaction import shown
 
 from .ageing import BUCKETS, days_of
-from .redact import shown
 from .report import Cell, Report
 from .wording import amount, amounts, count_of, day, headline, moment, side_sentence
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from .redact import shown
+from loop_whiplash.redaction import shown
+
 from .report import BLIND, COUNTED_ONLY, Report, SideReport
 
 __all__ = ["amount", "amounts", "at_risk", "count_of", "day", "headline", "moment", "side_sentence", "verdict_sentence", "what_was_read"]
