@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Literal
 
 import attrs
@@ -14,12 +15,11 @@ from loop_whiplash.http.call import Call
 from loop_whiplash.http.flow import Reply, Store
 from loop_whiplash.http.session import Session
 from loop_whiplash.loop.calls import list_webhooks
-from loop_whiplash.loop.webhooks import sign_loop, verify_loop
 from loop_whiplash.whiplash.calls import get_me
 from loop_whiplash.whiplash.lists import list_notification_events, list_notification_subscriptions
-from loop_whiplash.whiplash.webhooks import sign_whiplash, verify_whiplash
 
 from .core import Core
+from .inbox import refused_key, verified_key
 
 __all__ = ["Check", "check"]
 
@@ -116,23 +116,36 @@ async def _loop(core: Core) -> list[Check]:
         "paginate": "true",
     }
     reply, clock = await _dated(core, core.loop, "loop", "/warehouse/return/list", window)
-    version = reply.headers.get("x-loop-api-version")
-    versions = (
-        Check(name="loop.api_version", status="ok", detail=version)
-        if version
-        else Check(
-            name="loop.api_version",
-            status="warning",
-            detail="the reply does not say its API version",
-            what_to_do="Check base_url; pin a dated version in it, e.g. /api/2026-07, because v1 has moved before.",
-        )
-    )
-    return [Check(name="loop.credentials", status="ok", detail="the key may list returns"), versions, *clock]
+    credentials = Check(name="loop.credentials", status="ok", detail="the key may list returns")
+    return [credentials, _api_version(core, reply.headers.get("x-loop-api-version")), *clock]
+
+
+def _api_version(core: Core, answered: str | None) -> Check:
+    """Which version answers, and whether it is one that stays: v1 and latest are aliases. https://docs.loopreturns.com (versioning)"""
+    name, base = "loop.api_version", str(getattr(core.loop.transport, "base_url", ""))
+    asked = base.rstrip("/").rsplit("/", 1)[-1] if base else ""
+    if answered is None:
+        what = "Check base_url: every answer of Loop's API names its version."
+        return Check(name=name, status="warning", detail="the reply does not say its API version", what_to_do=what)
+    if asked[:2] == "20" and asked != answered:
+        what = f"Version {asked} is asked for and not served: move base_url to one that is, and read what it changes."
+        return Check(name=name, status="warning", detail=f"{asked} is asked for, {answered} answers", what_to_do=what)
+    if asked and asked[:2] != "20":
+        what = f"Pin the version in base_url, …/api/{answered}: {asked} is an alias, and has moved before."
+        return Check(name=name, status="warning", detail=f"{asked} is {answered} today", what_to_do=what)
+    return Check(name=name, status="ok", detail=answered)
 
 
 async def _whiplash(core: Core) -> list[Check]:
     _, clock = await _dated(core, core.whiplash, "whiplash", "/consumer_returns", {"per_page": "1"})
     found = [Check(name="whiplash.credentials", status="ok", detail="the token may list consumer returns"), *clock]
+    for what in ("items", "orders"):
+        try:
+            await core.whiplash.perform(_raw("whiplash", f"/{what}", {"per_page": "1"}))
+            found.append(Check(name=f"whiplash.{what}", status="ok", detail=f"the token may list {what}"))
+        except ApiError as refused:
+            step = f"Give the token the scope to read {what}: without it no goods can be announced."
+            found.append(Check(name=f"whiplash.{what}", status="failed", detail=str(refused), what_to_do=step))
     try:
         me = await core.whiplash.perform(get_me())
         found.append(Check(name="whiplash.user", status="ok", detail=f"user {me.id}, role {me.role}"))
@@ -197,35 +210,52 @@ async def _whiplash_webhooks(core: Core, url: str | None) -> list[Check]:
 
 
 async def _secrets(core: Core) -> list[Check]:
+    """Only the vendor knows its secret, so what is tried is what came: which secret last matched, and did any webhook match none."""
     found = []
-    for name, secrets, sign, verify in (
-        ("loop", core.loop_secrets, sign_loop, verify_loop),
-        ("whiplash", core.whiplash_secrets, sign_whiplash, verify_whiplash),
-    ):
+    for system, secrets in (("loop", core.loop_secrets), ("whiplash", core.whiplash_secrets)):
+        name = f"{system}.secrets"
         if not secrets:
-            what = f"Pass {name}_secrets=[…] to the integration; without one no webhook is accepted."
-            found.append(Check(name=f"{name}.secrets", status="failed", detail="none given", what_to_do=what))
+            what = f"Pass {system}_secrets=[…] to the integration; without one no webhook is accepted."
+            found.append(Check(name=name, status="failed", detail="none given", what_to_do=what))
             continue
-        for secret in secrets:
-            verify(b"{}", sign(b"{}", secret), secrets)
-        detail = f"{len(secrets)} usable; whether one is the vendor's own shows with the first webhook that answers 200"
-        found.append(Check(name=f"{name}.secrets", status="ok", detail=detail))
+        verified = await Store(partial(core.ledger.get, verified_key(system)))
+        refused = await Store(partial(core.ledger.get, refused_key(system)))
+        good_at, _, which = (verified or "").partition(" ")
+        bad_at = (refused or "").strip()
+        if bad_at and bad_at > good_at:
+            what = (
+                f"Copy the secret from {system.capitalize()} again; keep the old one in the list while both are in use. Or it was forged."
+            )
+            detail = f"a webhook of {bad_at} was signed with none of the {len(secrets)} secrets"
+            found.append(Check(name=name, status="warning" if good_at else "failed", detail=detail, what_to_do=what))
+        elif not good_at:
+            what = f"Cause one: change a test return, or use {system.capitalize()}'s own test; then run check() again."
+            found.append(Check(name=name, status="unknown", detail="no webhook has come yet", what_to_do=what))
+        else:
+            detail = f"secret {int(which) + 1} of {len(secrets)} matched the webhook of {good_at}"
+            found.append(Check(name=name, status="ok", detail=detail))
     return found
 
 
 async def _automatic(core: Core) -> list[Check]:
-    """Returns that were processed though neither the warehouse nor we released them: Loop's own automation is on."""
+    """Returns that were processed though neither the warehouse had counted them nor we had released them: is Loop's own automation on?"""
     name = "loop.automatic_processing"
-    suspects = [row.return_id for row in await Store(lambda: core.ledger.cases_with_breaks(limit=500)) if _paid_unseen(row.summary)]
+    suspects: list[int] = []
+    after = 0
+    while page := await Store(partial(core.ledger.open_cases, after=after, limit=1000)):
+        suspects += [row.return_id for row in page if _paid_unseen(row.journal)]
+        after = page[-1].return_id
     if suspects:
         what = "Switch off automatic processing on carrier events in Loop (Returns management), or it pays before the goods are counted."
-        detail = f"{len(suspects)} returns were processed before anything was counted, e.g. {suspects[0]}"
+        detail = f"{len(suspects)} open cases were processed before anything was counted, and not by us, e.g. return {suspects[0]}"
         return [Check(name=name, status="warning", detail=detail, what_to_do=what)]
     return [Check(name=name, status="ok", detail="no return was seen processed before it was counted")]
 
 
-def _paid_unseen(summary: Any) -> bool:
-    return any(each.get("code") == "PAID_NOT_RECEIVED" for each in summary.get("breaks", ()))
+def _paid_unseen(journal: Mapping[str, Any]) -> bool:
+    """Announced and closed, nothing counted, no process of ours. A closed return stays an open case until its goods come."""
+    announced = journal.get("create", {}).get("phase") == "done"
+    return announced and "state:closed" in journal.get("since", {}) and not journal.get("seen") and not journal.get("process")
 
 
 async def _ledger(core: Core) -> list[Check]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import attrs
 
-from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, LoopWhiplashError
+from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, MalformedPayload
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Event
 from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
 from loop_whiplash.returns import return_id_of
-from loop_whiplash.signatures import Headers
+from loop_whiplash.signatures import Headers, Verified
 from loop_whiplash.whiplash.models import ConsumerReturn
 from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, decode_whiplash_event, verify_whiplash
 
@@ -25,8 +27,10 @@ from .core import Core
 
 #: Of a webhook that cannot be read, so many bytes are kept.
 KEPT = 65_536
+#: That a webhook was genuine, or forged, is remembered so often.
+NOTED_EVERY = timedelta(hours=1)
 
-__all__ = ["WebhookReply", "receive_loop", "receive_whiplash", "rma_key"]
+__all__ = ["WebhookReply", "owner_of", "receive_loop", "receive_whiplash", "refused_key", "rma_key", "verified_key"]
 
 
 @attrs.frozen(kw_only=True)
@@ -46,27 +50,25 @@ def rma_key(consumer_return_id: int) -> str:
 async def receive_loop(core: Core, body: bytes, headers: Headers) -> WebhookReply:
     """Take in one Loop webhook."""
 
-    def read() -> Event:
-        verify_loop(body, headers, core.loop_secrets)
+    def read(body: bytes) -> Event:
         event = decode_loop_event(body)
         if isinstance(event, ProcessingFailed):
             said = json.dumps({"message": event.message, "state": event.return_state})
             return Event(kind="loop.processing_failed", return_id=event.return_id, at=core.now(), body=said.encode(), source="webhook")
         return Event(kind="loop.hint", return_id=event.return_id, at=core.now(), body=body, source=f"{event.topic} {event.trigger}")
 
-    return await _receive(core, "loop", body, read)
+    return await _receive(core, "loop", body, lambda: verify_loop(body, headers, core.loop_secrets), read)
 
 
 async def receive_whiplash(core: Core, body: bytes, headers: Headers) -> WebhookReply:
     """Take in one Whiplash webhook."""
 
-    def read() -> Event:
-        verify_whiplash(body, headers, core.whiplash_secrets)
+    def read(body: bytes) -> Event:
         event = decode_whiplash_event(body)
         return_id = owner_of(core, event.consumer_return) if isinstance(event, ConsumerReturnEvent) else None
         return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=event.event_name or "")
 
-    return await _receive(core, "whiplash", body, read)
+    return await _receive(core, "whiplash", body, lambda: verify_whiplash(body, headers, core.whiplash_secrets), read)
 
 
 def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
@@ -78,19 +80,21 @@ def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
     return return_id_of(originator.original_id if originator else None, core.settings.original_id_prefix)
 
 
-async def _receive(core: Core, system: str, body: bytes, read: Callable[[], Event]) -> WebhookReply:
+async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Verified], read: Callable[[bytes], Event]) -> WebhookReply:
     def store() -> WebhookReply:
         try:
-            event = read()
+            which = verify().which
         except InvalidSignature:
+            with suppress(LedgerUnavailable):  # it is refused whether that can be remembered or not
+                _note(core, refused_key(system), "")
             return WebhookReply(status=401, body="the signature matches no secret")
-        except LedgerUnavailable:
-            raise
-        except LoopWhiplashError as unreadable:
-            if unreadable.status_hint is None:
-                raise
-            kind, kept = f"{system}.unreadable", body[:KEPT]
-            aside = Event(kind=kind, return_id=unreadable.return_id, at=core.now(), body=kept, source=str(unreadable)[:KEPT])
+        _note(core, verified_key(system), str(which))
+        raw = bytes(body)
+        try:
+            event = read(raw)
+        except MalformedPayload as unreadable:
+            kind, source = f"{system}.unreadable", str(unreadable)[:KEPT]
+            aside = Event(kind=kind, return_id=unreadable.return_id, at=core.now(), body=raw[:KEPT], source=source)
             core.ledger.accept(aside, due_at=core.now() if unreadable.return_id else None)
             return WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
         core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
@@ -102,3 +106,24 @@ async def _receive(core: Core, system: str, body: bytes, read: Callable[[], Even
         reply = WebhookReply(status=503, body="the ledger is unavailable; send it again")
     core.tell("webhook", system, return_id=reply.return_id, result=str(reply.status))
     return reply
+
+
+def verified_key(system: str) -> str:
+    """The ledger's fact that says when a webhook of this system last was genuine, and by which secret."""
+    return f"webhook/{system}/verified"
+
+
+def refused_key(system: str) -> str:
+    """The ledger's fact that says when a webhook of this system last was signed with none of the secrets."""
+    return f"webhook/{system}/refused"
+
+
+def _note(core: Core, key: str, what: str) -> None:
+    """Remember it for `check`, at most once an hour: nobody may make the ledger write by sending rubbish."""
+    at = core.now()
+    stored = core.ledger.get(key)
+    if stored is not None:
+        before, _, said = stored.partition(" ")
+        if said == what and at - datetime.fromisoformat(before) < NOTED_EVERY:
+            return
+    core.ledger.put(key, f"{at.isoformat()} {what}")
