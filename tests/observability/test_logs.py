@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from loop_whiplash import Integration
+from loop_whiplash import Integration, LedgerUnavailable, MemoryLedger
 from loop_whiplash.simulator import SimulatedReturn, World
+from loop_whiplash.testing import integration_for, loop_label_webhook, sign_loop
 
 
 class Log(logging.Handler):
@@ -77,7 +78,31 @@ def test_each_request_is_a_debug_record_with_its_facts(log: Log) -> None:
     refused = [each for each in attempts if each.get("status") == 503]
     assert any("retry_in" in each for each in refused)
     assert {record.levelno for record in log.records if record.name == "loop_whiplash.http"} == {logging.DEBUG}
-    assert {record.levelno for record in log.records if record.name == "loop_whiplash"} == {logging.INFO}
+
+
+def test_a_webhook_that_is_refused_is_warned_of_and_all_else_is_information(log: Log) -> None:
+    ours = [record for record in log.records if record.name == "loop_whiplash"]
+    warned = [record.getMessage() for record in ours if record.levelno > logging.INFO]
+    assert warned == [
+        "webhook loop: 401, it is signed with none of the secrets given, or was changed on its way; Loop does not send it again"
+    ]
+    assert any(record.getMessage() == f"action Process of return {log.ret.id}: accepted" for record in ours)
+
+
+@pytest.mark.parametrize(("answer", "says"), [(202, "kept aside"), (503, "could not store")])
+def test_a_webhook_that_could_not_be_taken_in_is_warned_of(
+    loop_whiplash_world: World, caplog: pytest.LogCaptureFixture, answer: int, says: str
+) -> None:
+    class Full(MemoryLedger):
+        def accept(self, event: Any, *, due_at: Any) -> int:
+            raise LedgerUnavailable("the disk is full")
+
+    ledger = Full() if answer == 503 else None
+    integration = integration_for(loop_whiplash_world, ledger=ledger)
+    body = b"[]" if answer == 202 else loop_label_webhook().body
+    assert integration.handle_loop(body, sign_loop(body, loop_whiplash_world.loop_secret)).status == answer
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert says in record.getMessage()
 
 
 def test_the_facts_are_plain_json(log: Log) -> None:
