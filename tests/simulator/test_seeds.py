@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from loop_whiplash.simulator import FAMILIES, Run, Shape, check_hints, check_ledgers
-from loop_whiplash.simulator.__main__ import main
+from loop_whiplash.simulator.__main__ import Result, main, run_seed
 
-SMALL = Shape(returns=(1, 1), days=1.0, years=False)
+TINY = Shape(returns=(1, 1), days=0.2, years=False, sweeps=False)
+DOUBLES = ("network", "webhooks", "lag", "people", "crashes")
 DIGESTS = "from loop_whiplash.simulator import Run\nfor seed in (3, 8, 12): print(Run(seed).all().driver.digest())"
 
 
@@ -45,12 +48,25 @@ def test_each_family_of_faults_alone_breaks_no_promise(family: str) -> None:
 
 
 def test_all_faults_together_break_no_promise() -> None:
-    for seed in range(60):
+    for seed in range(40):
         assert run(seed).violations == [], seed
 
 
+def tiny(seed: int) -> Result:
+    return run_seed(seed, DOUBLES, TINY)
+
+
+def test_two_thousand_tiny_worlds_see_no_double_create_no_double_process_and_no_hand_on_what_is_a_persons() -> None:
+    """Lost replies, a search that lags, hints lost, repeated and reordered, a crash at any step, two workers, people at Loop."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(tiny, range(2000), chunksize=50))
+    assert [(result.seed, [str(each) for each in result.violations]) for result in results if result.violations] == []
+    assert sum(result.faults["crash"] for result in results) > 1000
+    assert sum(result.faults["timeout"] for result in results) > 1000
+
+
 def test_hints_may_come_in_any_order_and_number() -> None:
-    for seed in range(12):
+    for seed in range(8):
         assert check_hints(seed) == []
 
 
@@ -65,7 +81,7 @@ def test_the_command_says_what_it_saw(capsys: pytest.CaptureFixture[str]) -> Non
     assert said.out.startswith("2 seeds, ")
     assert "0 with a broken promise" in said.out
     assert "network 2, crashes 2" in said.out
-    assert "2 of 2 seeds" in said.err
+    assert "2 seeds of 2" in said.err
     assert main(["--faults", "gremlins"]) == 2
     assert main(["--trace", "1", "--faults", "none"]) == 0
     assert "seed 1: " in capsys.readouterr().out.splitlines()[-1]

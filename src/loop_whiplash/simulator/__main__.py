@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
+import multiprocessing
 import os
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 
 import attrs
 
@@ -18,7 +20,7 @@ from loop_whiplash.errors import ConfigurationError
 from .checker import Violation
 from .faults import FAMILIES, families
 from .laws import check_hints, check_ledgers
-from .run import Run
+from .run import Run, Shape
 
 __all__ = ["Result", "main", "run_seed"]
 
@@ -41,14 +43,14 @@ class Result:
     trace: tuple[str, ...] = ()
 
 
-def run_seed(seed: int, faults: tuple[str, ...]) -> Result:
-    """One seed, whole."""
-    run = Run(seed, faults).all()
+def run_seed(seed: int, faults: tuple[str, ...], shape: Shape | None = None) -> Result:
+    """One seed, whole. `shape`: how large; as the seed draws it by default, and then some seeds are run twice."""
+    run = Run(seed, faults, shape=shape).all()
     run.close()
     found = list(run.violations)
-    if seed % TWICE == 0:
+    if shape is None and seed % TWICE == 0:
         found += check_ledgers(seed, faults)
-    if seed % TWICE == TWICE // 2:
+    if shape is None and seed % TWICE == TWICE // 2:
         found += check_hints(seed)
     trace = tuple(_about(run.driver.lines, found[0].return_id))[-SHOWN:] if found else ()
     return Result(
@@ -80,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m loop_whiplash.simulator", description="Hold the library to its promises in hostile worlds."
     )
-    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run (100)")
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run, at least (100)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
     parser.add_argument("--faults", default="all", help=f"all, none, or some of: {', '.join(FAMILIES)}")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (as many as there are processors)")
-    parser.add_argument("--seconds", type=float, default=None, help="stop after so many seconds, whatever was run by then")
+    parser.add_argument("--seconds", type=float, default=None, help="go on with further seeds until so many seconds have passed")
     parser.add_argument("--trace", type=int, metavar="SEED", help="run this one seed and print everything that happens in it")
     given = parser.parse_args(arguments)
     logging.getLogger("loop_whiplash").setLevel(logging.CRITICAL)
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if given.trace is not None:
         return _trace(given.trace, faults)
-    return _run(range(given.first, given.first + max(0, given.seeds)), faults, max(1, given.workers), given.seconds)
+    return _run(given.first, max(0, given.seeds), faults, max(1, given.workers), given.seconds)
 
 
 def _trace(seed: int, faults: tuple[str, ...]) -> int:
@@ -109,10 +111,11 @@ def _trace(seed: int, faults: tuple[str, ...]) -> int:
     return 1 if run.violations else 0
 
 
-def _run(seeds: range, faults: tuple[str, ...], workers: int, seconds: float | None) -> int:
+def _run(first: int, least: int, faults: tuple[str, ...], workers: int, seconds: float | None) -> int:
     began, steps, done = time.monotonic(), 0, 0
+    progress = _Progress(least)
     struck, strikes, broken = Counter[str](), Counter[str](), list[Result]()
-    for result in _results(seeds, faults, workers, None if seconds is None else began + seconds):
+    for result in _results(first, least, faults, workers, None if seconds is None else began + seconds):
         done += 1
         steps += result.steps
         struck.update(result.families)
@@ -120,7 +123,8 @@ def _run(seeds: range, faults: tuple[str, ...], workers: int, seconds: float | N
         if result.violations:
             broken.append(result)
             _show(result, given=",".join(faults))
-        _progress(done, len(seeds), steps, len(broken), time.monotonic() - began)
+        progress.show(done, steps, len(broken))
+    progress.end()
     took = time.monotonic() - began
     print(
         f"{done:,} seeds, {steps:,} steps, {took:.0f} s ({1000 * took / max(1, done):.0f} ms a seed), {len(broken)} with a broken promise"
@@ -132,20 +136,25 @@ def _run(seeds: range, faults: tuple[str, ...], workers: int, seconds: float | N
     return 1 if broken else 0
 
 
-def _results(seeds: range, faults: tuple[str, ...], workers: int, until: float | None) -> Iterator[Result]:
+def _results(first: int, least: int, faults: tuple[str, ...], workers: int, until: float | None) -> Iterator[Result]:
+    """Seeds from `first` on: at least so many, and more while there is time."""
+
+    def wanted(seed: int) -> bool:
+        return seed < first + least or (until is not None and time.monotonic() < until)
+
     if workers == 1:
-        for seed in seeds:
-            if until is not None and time.monotonic() > until:
-                return
+        for seed in itertools.takewhile(wanted, itertools.count(first)):
             yield run_seed(seed, faults)
         return
-    with ProcessPoolExecutor(workers) as pool:
-        waiting = [pool.submit(_some, range(at, min(at + CHUNK, seeds.stop)), faults) for at in range(seeds.start, seeds.stop, CHUNK)]
-        for each in waiting:
-            yield from each.result()
-            if until is not None and time.monotonic() > until:
-                pool.shutdown(cancel_futures=True)
-                return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: deque[Future[list[Result]]] = deque()
+        for at in itertools.takewhile(wanted, itertools.count(first, CHUNK)):
+            stop = at + CHUNK if until is not None else min(at + CHUNK, first + least)
+            waiting.append(pool.submit(_some, range(at, stop), faults))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        for rest in waiting:
+            yield from rest.result()
 
 
 def _some(seeds: range, faults: tuple[str, ...]) -> list[Result]:
@@ -163,14 +172,26 @@ def _show(result: Result, given: str) -> None:
     print(f"  all of it: python -m loop_whiplash.simulator --faults {given or 'none'} --trace {result.seed}", flush=True)
 
 
-def _progress(done: int, total: int, steps: int, broken: int, took: float) -> None:
-    every = 1 if sys.stderr.isatty() else max(1, total // 20)
-    if done % every and done != total:
-        return
-    line = f"{done:,} of {total:,} seeds, {steps:,} steps, {broken} broken, {took:.0f} s"
-    print(
-        f"\r{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() and done != total else "\n", file=sys.stderr, flush=True
-    )
+class _Progress:
+    """One line on the standard error: rewritten on a terminal, else written every ten seconds."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self._live = sys.stderr.isatty()
+        self._began = self._shown = time.monotonic()
+        self._line = ""
+
+    def show(self, done: int, steps: int, broken: int) -> None:
+        now = time.monotonic()
+        self._line = f"{done:,} seeds of {max(done, self._least):,}, {steps:,} steps, {broken} broken, {now - self._began:.0f} s"
+        if self._live:
+            print(f"\r{self._line}", end="", file=sys.stderr, flush=True)
+        elif now - self._shown >= 10:
+            self._shown = now
+            print(self._line, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        print("\r" * self._live + self._line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -151,15 +151,17 @@ class Crew:
         if due is None or due > self.world.clock.now():
             self._again(worker)
             return
-        self.driver.start(worker, "run_due", run_due(self.core(worker), self._rng.randint(1, 5)), lambda result, error: self._again(worker))
+        limit = self._rng.randint(1, 5)
+        self.driver.start(worker, "run_due", run_due(self.core(worker), limit), lambda done, error: self._again(worker, idle=not done))
 
     def _due(self) -> datetime | None:
         due: datetime | None = self.ledger.ledger.stats(at=self.world.clock.now() + FAR)["oldest_due_at"]
         return due
 
-    def _again(self, worker: Worker) -> None:
+    def _again(self, worker: Worker, *, idle: bool = False) -> None:
         due = self._due()
-        rest = 1.0 + self._rng.random() * self.poll
+        # What is due and was not to be had is leased by another, maybe one that died: it is not asked for all the time.
+        rest = 1.0 + self._rng.random() * (5.0 * self.poll if idle else self.poll)
         if due is not None and due > self.world.clock.now():
             rest += (due - self.world.clock.now()).total_seconds()
         elif due is None:

@@ -48,7 +48,7 @@ def _network(run: Run, rng: random.Random) -> None:
     if rng.random() < 0.5:
         network.delay(0.0, rng.choice((1.0, 10.0, 29.0)))
     if rng.random() < 0.4:
-        network.late_effect(0.1, within=run.settings.effect.total_seconds() * 0.95)
+        network.late_effect(rng.choice((0.1, 0.4)), within=run.settings.effect.total_seconds() * 0.95)
 
 
 def _statuses(run: Run, rng: random.Random) -> None:

@@ -142,8 +142,8 @@ class Record:
             return
         self.replies[reply.status] += 1
         if 200 <= reply.status < 300:
-            kinds = {f"{message.system}.hint", "loop.processing_failed", "unreadable"}
-            if not any(kind in kinds and on == reply.return_id and at >= began for (kind, on), at in self.accepted.items()):
+            ours = f"{message.system}."
+            if not any(kind.startswith(ours) and on == reply.return_id and at >= began for (kind, on), at in self.accepted.items()):
                 self.wrong.append(("P1", reply.return_id, f"{message.topic} was answered {reply.status} and is not in the ledger"))
 
     def intend(self, claim: Claim, intent: Intent) -> None:
