@@ -273,7 +273,7 @@ class Return(Record):
         order_name: as the shopper knows it, e.g. ``#1413886``.
         line_items: one each unit, removed ones included. exchanges: what is sent out instead.
         label_status: of one label, as `carrier` and `tracking_number` are. labels: all of them, each with its lines; empty without any.
-        return_total: what all its units are worth. refund: what is paid back in money.
+        return_total: Loop's total of what comes back. refund: what of it is paid back in money.
         destination_id: where it goes; see `Destination`. return_method: how, when it is no plain parcel.
 
     Example:
