@@ -85,21 +85,23 @@ def breaks() -> str:
     """The table of breaks."""
 
     def row(kind: Any) -> tuple[str, ...]:
-        marks = [word for word, holds in (("heals by itself", kind.heals), ("needs journals", kind.needs_journals)) if holds]
-        return f"`{kind.code}`", kind.meaning, kind.owner, kind.next_step, kind.at_risk or "–", ", ".join(marks) or "–"
+        marks = [word for word, holds in (("Heals by itself.", kind.heals), ("Needs journals.", kind.needs_journals)) if holds]
+        meaning = f"{kind.meaning} {f'*{chr(32).join(marks)}*' if marks else ''}"
+        step = re.sub(r"\b\w+\(\)", lambda call: f"`{call[0]}`", kind.next_step)
+        return f"`{kind.code}`", meaning, f"**{kind.owner}**: {step}", kind.at_risk or "–"
 
-    return table("Code", "Meaning", "Whose turn", "Next step", "Money stands for", "", rows=(row(kind) for kind in BREAKS.values()))
+    return table("Code", "Meaning", "Whose turn, and the next step", "Money stands for", rows=(row(kind) for kind in BREAKS.values()))
 
 
 def findings() -> str:
     """The table of findings, worst first."""
-    waits = {"none": "final at once"}
 
     def row(name: str, code: Any) -> tuple[str, ...]:
-        wait = str(getattr(code.wait, "value", code.wait))
-        return f"`{name}`", code.said, code.meaning, waits.get(wait.lower(), wait.lower().replace("_", " "))
+        begins = (code.wait.value or "-").removesuffix("_single")
+        grace = [setting for setting in attrs.fields_dict(Policy) if setting.startswith(begins)]
+        return f"`{name}`", code.said, code.meaning, " or ".join(f"`{each}`" for each in grace) or "final at once"
 
-    return table("Code", "In words", "When", "Curable", rows=(row(name, code) for name, code in CODES.items()))
+    return table("Code", "In words", "When", "Curable for", rows=(row(name, code) for name, code in CODES.items()))
 
 
 ADVICE = {
