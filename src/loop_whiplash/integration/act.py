@@ -40,7 +40,7 @@ from loop_whiplash.http.session import Session
 from loop_whiplash.ledger.protocol import Claim, Event, Intent
 from loop_whiplash.loop.calls import add_note, flag_return, get_notes, get_return, process_return
 from loop_whiplash.planning.model import Action, Create, CreateRma, DeleteRma, Flag, Journal, Observation, Process, UpdateRma
-from loop_whiplash.returns import to_consumer_return, to_rma
+from loop_whiplash.returns import ConsumerReturnDraft, to_consumer_return, to_rma
 from loop_whiplash.returns.model import Rma
 from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, update_consumer_return
 from loop_whiplash.whiplash.models import ConsumerReturn
@@ -49,7 +49,7 @@ from .announce import Unresolved, candidates, resolve, shop_orders
 from .core import SETTLE_AFTER, Core
 from .inbox import rma_key
 
-__all__ = ["Acted", "LookAgain", "act"]
+__all__ = ["Acted", "LookAgain", "act", "rehearse"]
 
 T = TypeVar("T")
 
@@ -121,6 +121,15 @@ async def act(core: Core, claim: Claim, journal: Journal, observation: Observati
             return await _delete(step, action)
 
 
+async def rehearse(core: Core, claim: Claim, journal: Journal, observation: Observation, action: Action, read_to: int) -> Acted | None:
+    """In shadow mode, what can be learnt without acting: an RMA that is there is adopted, one that could not be made is a break."""
+    if not isinstance(action, CreateRma):
+        return None
+    step = Step(core=core, claim=claim, journal=journal, observation=observation, read_to=read_to)
+    prepared = await _prepare(step)
+    return prepared if isinstance(prepared, Acted) else None
+
+
 def _facts(rma: Rma) -> object:
     return rma.state, rma.was_processed, [(unit.line_id, unit.sku, unit.value) for unit in rma.units]
 
@@ -148,10 +157,10 @@ async def _send_once(core: Core, session: Session, call: Call[T], began_at: date
 # ------------------------------------------------------------------------------------------------------ create
 
 
-async def _create(step: Step) -> Acted:
-    core, journal, rma = step.core, step.journal, step.observation.rma
+async def _prepare(step: Step) -> ConsumerReturnDraft | Acted:
+    """All of a create but the sending: is there an RMA already, and which items are they? Changes nothing in either system."""
+    core, rma = step.core, step.observation.rma
     assert rma is not None  # plan() creates only for a return it has read
-    looked_at = step.observation.read_from or core.now()  # the look-up by key was part of the observation
     try:
         orders = await shop_orders(core, rma)
         found = await candidates(core, rma, orders)
@@ -163,7 +172,7 @@ async def _create(step: Step) -> Acted:
                 step, f"DUPLICATE_IN_WMS: consumer returns {ids} fit this return by order or tracking; attach the right one"
             )
         resolved = await resolve(core, rma, orders)
-        draft = to_consumer_return(
+        return to_consumer_return(
             rma,
             item_ids=resolved.item_ids,
             order_id=resolved.order_id,
@@ -178,7 +187,16 @@ async def _create(step: Step) -> Acted:
         return await _problem(step, f"UNRESOLVED_ITEM: {unresolved}")
     except (ApiError, ListIncomplete) as unread:
         # Could not look is not nothing there: announced when it has been looked for.
-        return Acted(journal=journal, result="could not look", due_at=_later(core, unread), reason=str(unread))
+        return Acted(journal=step.journal, result="could not look", due_at=_later(core, unread), reason=str(unread))
+
+
+async def _create(step: Step) -> Acted:
+    core, journal, rma = step.core, step.journal, step.observation.rma
+    assert rma is not None
+    looked_at = step.observation.read_from or core.now()  # the look-up by key was part of the observation
+    draft = await _prepare(step)
+    if isinstance(draft, Acted):
+        return draft
     await step.still_as_observed()
 
     was = journal.create

@@ -158,7 +158,7 @@ async def _one(core: Core, both: Both, tally: Tally, return_id: int) -> None:
         sighting = Sighting(began=both.began, view=lambda journal: both.observation(return_id, journal), hint=hint)
         outcome = await advance(core, return_id, seen=sighting)
         action = outcome.action
-        if action is not None and outcome.status == "acted":
+        if action is not None and outcome.status == "acted" and core.live:
             tally.actions[action] += 1
         if outcome.journal is None:
             return

@@ -21,7 +21,7 @@ from loop_whiplash.planning import fold, learn, plan
 from loop_whiplash.planning.breaks import open_break
 from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
 
-from .act import Acted, LookAgain, act
+from .act import Acted, LookAgain, act, rehearse
 from .core import SETTLE_AFTER, Core, Outcome, log
 from .observe import observe
 from .summary import break_from_dict, summary_of
@@ -105,13 +105,17 @@ async def _work(core: Core, claim: Claim, seen: Sighting | None) -> Outcome:
         view, hints, journal = None, (), after
         if planned.action is None:
             return await _record(core, claim, journal, planned, read_to, observation=observation)
-        if not core.live:
-            return await _record(core, claim, _shadow(core, journal, planned), planned, read_to, observation=observation)
+        acted: Acted | None
         try:
-            acted = await act(core, claim, journal, observation, planned.action, read_to)
+            if core.live:
+                acted = await act(core, claim, journal, observation, planned.action, read_to)
+            else:
+                acted = await rehearse(core, claim, journal, observation, planned.action, read_to)
         except LookAgain:
             unread = tuple(event for event in await Store(lambda: core.ledger.unread(claim.return_id)) if event.seq > read_to)
             continue
+        if acted is None:
+            return await _record(core, claim, _shadow(core, journal, planned), planned, read_to, observation=observation)
         reasons = (*planned.reasons, acted.reason) if acted.reason else planned.reasons
         planned = attrs.evolve(planned, breaks=_plan_only(core, acted.journal, observation).breaks, reasons=reasons)
         return await _record(core, claim, acted.journal, planned, read_to, acted, observation=observation)
