@@ -42,17 +42,23 @@ def returns() -> Integration:
     )
 
 
+def raw(request: HttpRequest) -> bytes:
+    """The bytes that were signed. Of a body in chunks, as some proxies send it, Django reads nothing by itself."""
+    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    return request.META["wsgi.input"].read(5_000_000) if chunked else request.body
+
+
 @csrf_exempt  # the signature is what says who it is from
 @require_POST
 def loop(request: HttpRequest) -> HttpResponse:
-    reply = returns().handle_loop(request.body, request.headers)  # the raw bytes: read them before anything reads request.POST
+    reply = returns().handle_loop(raw(request), request.headers)  # before anything reads request.POST
     return HttpResponse(reply.body, status=reply.status, content_type="text/plain")
 
 
 @csrf_exempt
 @require_POST
 def whiplash(request: HttpRequest) -> HttpResponse:
-    reply = returns().handle_whiplash(request.body, request.headers)
+    reply = returns().handle_whiplash(raw(request), request.headers)
     return HttpResponse(reply.body, status=reply.status, content_type="text/plain")
 
 

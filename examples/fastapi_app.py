@@ -53,6 +53,6 @@ def create_app() -> FastAPI:
     async def webhook(system: Literal["loop", "whiplash"], request: Request) -> Response:
         handle = returns.handle_loop if system == "loop" else returns.handle_whiplash
         reply = await handle(await request.body(), request.headers)  # the raw bytes: the signature is of them
-        return Response(reply.body, reply.status)
+        return Response(reply.body, reply.status, media_type="text/plain")
 
     return app

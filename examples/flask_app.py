@@ -39,7 +39,7 @@ def create_app() -> Flask:
     def webhook(system: str) -> Response:
         handle = returns.handle_loop if system == "loop" else returns.handle_whiplash
         reply = handle(request.get_data(), request.headers)  # the raw bytes: the signature is of them
-        return Response(reply.body, reply.status)
+        return Response(reply.body, reply.status, mimetype="text/plain")
 
     @app.get("/health")
     def health() -> tuple[dict[str, object], int]:

@@ -71,7 +71,7 @@ def create_app() -> Flask:
             abort(404)
         handle = known[name].handle_loop if system == "loop" else known[name].handle_whiplash
         reply = handle(request.get_data(), request.headers)  # the raw bytes: the signature is of them
-        return Response(reply.body, reply.status)
+        return Response(reply.body, reply.status, mimetype="text/plain")
 
     return app
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ def urls_of(port: int, prefix: str = "") -> dict[str, str]:
     return {system: f"http://127.0.0.1:{port}{prefix}/{system}" for system in ("loop", "whiplash")}
 
 
-def ask(port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+def ask(
+    port: int, method: str, path: str, body: bytes | Iterator[bytes] | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request(method, path, body=body, headers=headers or {})
@@ -30,13 +33,15 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, headers: d
 
 
 def answers_to_what_is_odd(port: int) -> list[int]:
-    """A forged webhook, an unreadable one under the older secret, one without a signature, and one about somebody else's parcel."""
+    """Webhooks: forged, unreadable under the older secret, without a signature, about somebody else's parcel, and in chunks."""
     forged, theirs = loop_label_webhook(), whiplash_consumer_return_webhook()
+    chunks = iter([theirs.body[:99], theirs.body[99:]])
     return [
         ask(port, "POST", "/loop", forged.body, forged.headers("not-the-secret"))[0],
         ask(port, "POST", "/loop", b"[1]", sign_loop(b"[1]", "an-older-secret"))[0],
         ask(port, "POST", "/whiplash", theirs.body)[0],
         ask(port, "POST", "/whiplash", theirs.body, theirs.headers("whiplash-webhook-secret"))[0],
+        ask(port, "POST", "/whiplash", chunks, theirs.headers("whiplash-webhook-secret"))[0],
     ]
 
 
@@ -50,7 +55,7 @@ def test_flask_under_gunicorn_with_a_worker_beside_it(tmp_path: Path) -> None:
         worker = ("-m", "flask", "--app", "flask_app", "work")
         with running(*server, env=env, log=tmp_path / "server.log", port=port), running(*worker, env=env, log=tmp_path / "worker.log"):
             agree(world, *tell_two_returns(world, urls_of(port)))
-            assert answers_to_what_is_odd(port) == [401, 202, 401, 200]
+            assert answers_to_what_is_odd(port) == [401, 202, 401, 200, 200]
             assert ask(port, "POST", "/loop", headers={"Content-Length": "5000001"})[0] == 413  # before any of it was read
             status, body = ask(port, "GET", "/health")
             assert status in (200, 503)
@@ -65,7 +70,7 @@ def test_fastapi_under_uvicorn(tmp_path: Path) -> None:
         server = ("-m", "uvicorn", "--factory", "fastapi_app:create_app", "--port", str(port), "--log-level", "warning")
         with running(*server, env=environment(world, fakes, tmp_path), log=tmp_path / "server.log", port=port):
             agree(world, *tell_two_returns(world, urls_of(port)))
-            assert answers_to_what_is_odd(port) == [401, 202, 401, 200]
+            assert answers_to_what_is_odd(port) == [401, 202, 401, 200, 200]
             assert ask(port, "POST", "/elsewhere", b"{}")[0] == 422
 
 
@@ -81,7 +86,7 @@ def test_django_under_gunicorn_with_a_worker_beside_it(tmp_path: Path) -> None:
             running("django_view.py", "work", env=env, log=tmp_path / "worker.log"),
         ):
             agree(world, *tell_two_returns(world, urls_of(port)))
-            assert answers_to_what_is_odd(port) == [401, 202, 401, 200]
+            assert answers_to_what_is_odd(port) == [401, 202, 401, 200, 200]
             assert ask(port, "GET", "/loop")[0] == 405
 
 
