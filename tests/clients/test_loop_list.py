@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gc
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -278,3 +280,28 @@ def test_either_every_row_is_given_once_or_the_list_says_it_may_be_incomplete(
     else:
         assert sorted(found) == list(range(1, len(seconds) + 1))
     assert len(found) == len(set(found))
+
+
+def test_a_list_left_half_way_sends_no_more_and_leaves_nothing(colour: Colour) -> None:
+    model = Model(cap=3)
+    for number in range(1, 30):
+        model.put(number, START + timedelta(hours=number))
+    loop = colour.loop(Script(answer=model.answer), time=clock(START + timedelta(days=400)))
+    window = START, START + timedelta(days=3)
+    if colour.is_async:
+
+        async def left(client: Any) -> None:
+            async for _ in client.returns.list(*window):
+                break
+            gc.collect()
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        loop.call(left)
+    else:
+        for _ in loop.client.returns.list(*window):
+            break
+    asked = len(model.calls)
+    gc.collect()
+    assert len(model.calls) == asked
+    assert len(loop.rows(lambda c: c.returns.list(*window))) == 29

@@ -14,10 +14,14 @@ import pytest
 from both_colours import Colour, Script, Time, reply
 from pytest_httpx import HTTPXMock
 
+from loop_whiplash.decoding import Record
 from loop_whiplash.errors import ApiError, ConfigurationError, LoopWhiplashError
 from loop_whiplash.http.auth import ApiKey, Bearer
 from loop_whiplash.http.flow import Interrupted, NotSent, Request
 from loop_whiplash.http.hooks import Attempt
+from loop_whiplash.http.retry import Retry
+from loop_whiplash.loop import models as loop_models
+from loop_whiplash.whiplash import models as whiplash_models
 from loop_whiplash.whiplash.oauth import OAuth
 from loop_whiplash.whiplash.tokens import MemoryTokenStore, SQLiteTokenStore, Token
 
@@ -138,6 +142,96 @@ def test_bodies_that_cannot_be_written_are_not_quoted(colour: Colour) -> None:
     with pytest.raises(ConfigurationError) as caught:
         colour.loop(Script()).call(lambda c: c.returns.process(5, {EMAIL: {LINK}, "x": Attempt}))
     assert CANARY not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://jane:{CANARY}@loop.example/api/v1", f"https://loop.example/api/v1?key={CANARY}", f"ftp://{CANARY}/", f"https://[{CANARY}"],
+)
+def test_a_base_url_that_cannot_be_used_is_not_quoted(colour: Colour, url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        colour.loop(None, base_url=url)
+    assert CANARY not in shown(caught.value)
+
+
+def test_the_password_of_a_proxy_is_not_shown(colour: Colour, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        loop = colour.loop(None, proxy=f"http://jane:{CANARY}@127.0.0.1:9", base_url="https://loop.example/api/v1", retry=Retry(attempts=1))
+        with pytest.raises(ApiError) as caught:
+            loop.call(lambda c: c.returns.get(5))
+        loop.close()
+    assert CANARY not in shown(caught.value) + caplog.text + repr(loop.client) + repr(loop.client.session)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_nothing_of_a_login_is_shown(colour: Colour, time: Time, caplog: pytest.LogCaptureFixture, status: int) -> None:
+    spent = Token(access_token=CANARY, refresh_token=CANARY, expires_at=time.at)
+    auth = OAuth(client_id="app", client_secret=CANARY, store=MemoryTokenStore(spent))
+    script = Script(answer=lambda request: reply(status, {"error": CANARY, "error_description": EMAIL, "expires_in": CANARY}))
+    driven = colour.whiplash(script, token=auth, time=time)
+    for use in (
+        lambda c: c.items.count(),
+        lambda c: c.exchange_code(CANARY, redirect_uri=LINK, code_verifier=CANARY),
+    ):
+        with caplog.at_level(logging.DEBUG), pytest.raises(ApiError) as caught:
+            driven.call(use)
+        assert CANARY not in shown(caught.value) + caplog.text + repr(driven.client) + repr(driven.client.session) + repr(auth)
+
+
+#: What says who somebody is, where they live, what they wrote, or opens something.
+PRIVATE = {
+    "customer",
+    "customer_email",
+    "customer_first_name",
+    "customer_last_name",
+    "email",
+    "first_name",
+    "last_name",
+    "status_page_url",
+    "label_url",
+    "qr_code_url",
+    "shipping_label_url",
+    "integration_tracking_url",
+    "sender",
+    "shipping_name",
+    "phone",
+    "address1",
+    "address2",
+    "city",
+    "zip",
+    "company",
+    "return_comment",
+    "notes_by_customer",
+    "notes_by_whiplash",
+    "extended_description",
+    "content",
+    "note",
+    "return_processor",
+    "actioned_by",
+    "received_by",
+    "misc",
+    "qr",
+    "deeplink_url",
+}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        found
+        for found in (*vars(loop_models).values(), *vars(whiplash_models).values())
+        if isinstance(found, type) and issubclass(found, Record) and found is not Record
+    ],
+    ids=lambda model: model.__name__,
+)
+def test_a_record_does_not_print_whose_it_is(model: type[Record]) -> None:
+    names = {each.name for each in attrs.fields(model)}
+    secret = PRIVATE | ({"name"} if model is loop_models.Address else set()) | ({"url"} if model is loop_models.Label else set())
+    payload = dict.fromkeys(names & {"id", "line_item_id"}, 1) | dict.fromkeys(names & secret, EMAIL)
+    found = model.from_dict(payload)
+    assert CANARY not in repr(found) + str(found)
+    for name in names & secret:
+        assert getattr(found, name) == EMAIL
 
 
 def test_the_record_of_an_attempt_holds_no_body_and_no_query(colour: Colour) -> None:

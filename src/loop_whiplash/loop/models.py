@@ -87,7 +87,7 @@ class Condition(Record):
     subject: str | None = derived(lambda payload: _grade(payload, "subject"))
     title: str | None = derived(lambda payload: _grade(payload, "title"))
     return_processor: str | None = text(repr=False)
-    note: str | None = text()
+    note: str | None = text(repr=False)
     images: tuple[str, ...] = texts(repr=False)
     inspected_at: datetime | None = when()
 
@@ -113,7 +113,7 @@ class Disposition(Record):
     line_item_id: str | None = ident()
     disposition_outcome: str | None = text()
     return_processor: str | None = text(repr=False)
-    note: str | None = text()
+    note: str | None = text(repr=False)
     inspected_at: datetime | None = when()
 
 
