@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,11 +11,15 @@ from typing import Any
 import attrs
 import pytest
 
-from loop_whiplash.integration import act, observe, reading
+from loop_whiplash.http.limit import RateLimit
+from loop_whiplash.integration import act, inbox, observe, people, reading
+from loop_whiplash.integration.inbox import WebhookReply
 from loop_whiplash.ledger.protocol import Intent
+from loop_whiplash.matching import match
+from loop_whiplash.planning import answers
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.planning.situation import Fact, Situation
-from loop_whiplash.simulator import Run, Shape
+from loop_whiplash.simulator import Run, Shape, crew
 
 
 def no_intent_row(patch: pytest.MonkeyPatch) -> None:
@@ -139,7 +145,81 @@ def meddled(run: Run) -> None:
     run.life.habits.wrong, run.life.habits.by_hand = 1.0, 8.0
 
 
+# ---------------------------------------------------------------- a tooth for each of the other promises
+
+
+def answers_before_it_stores(patch: pytest.MonkeyPatch) -> None:
+    """Says 200 first, and means to store it later."""
+
+    async def receive(*_: Any) -> WebhookReply:
+        return WebhookReply(status=200, body="thank you")
+
+    patch.setattr(crew, "receive_loop", receive)
+
+
+def sweeps_one_side_only(patch: pytest.MonkeyPatch) -> None:
+    """Looks at what Whiplash has, and at no return of which it has nothing."""
+
+    async def list_loop(*_: Any) -> None:
+        return
+
+    patch.setattr(reading, "_list_loop", list_loop)
+
+
+def knows_no_age(patch: pytest.MonkeyPatch) -> None:
+    """Waits for a parcel as long as it takes."""
+    patch.setattr(answers, "_late_parcel", lambda situation: ())
+
+
+def trusts_senders(patch: pytest.MonkeyPatch) -> None:
+    """Takes every genuine webhook for a well-formed one."""
+    patch.setattr(inbox, "decode_loop_event", lambda body: json.loads(body)["return"])
+
+
+def sends_as_fast_as_it_can(patch: pytest.MonkeyPatch) -> None:
+    """Leaves the limit to the vendor."""
+    patch.setattr(RateLimit, "reserve", lambda self: 0.0)
+
+
+def does_not_listen(patch: pytest.MonkeyPatch) -> None:
+    """A person holds a return; the machine goes on."""
+    patch.setattr(Situation, "held", False)
+
+
+def decides_by_the_clock(patch: pytest.MonkeyPatch) -> None:
+    """Asks what time it is while it judges, instead of being told."""
+    count = itertools.count()
+
+    def judged(*facts: Any, **more: Any) -> Any:
+        return attrs.evolve(match(*facts, **more), evidence=f"evidence {next(count)}")
+
+    patch.setitem(Run.__init__.__kwdefaults__, "matcher", judged)
+
+
+def unheld(run: Run) -> None:
+    """People hold returns right after they were submitted."""
+    for hours in range(1, 20):
+        run.during(hours * 3600.0, "somebody holds every return", lambda: [run.crew.say(people.hold, ret.id) for ret in run.life.returns])
+
+
+def lost(run: Run) -> None:
+    """Parcels are handed over and never arrive."""
+    run.life.habits.returns = (2, 2)
+    run.life.habits.wrong = run.life.habits.half = 0.0
+    run.life.habits.arrives = 0.0
+
+
+def poisoned(run: Run) -> None:
+    """Nothing but poison is sent."""
+
+
+def busy(run: Run) -> None:
+    """Everybody is quick."""
+    run.driver.pace.slow = 0.0
+
+
 SMALL = Shape(returns=(1, 2), days=1.5, years=False)
+LONG = Shape(returns=(1, 2), days=1.5)
 LONG_UNDER_WAY = {"pause": timedelta(minutes=1), "effect": timedelta(minutes=5), "recreate": "after_bounds"}
 
 
@@ -164,4 +244,14 @@ BROKEN: Mapping[str, Variant] = {
     "no read-back": Variant(no_read_back, "P4", "none", failing),
     "memory by fingerprint": Variant(memory_by_fingerprint, "P12", "policy", meddled, Shape(returns=(1, 2), days=2.0)),
     "waiting less than P + D + L": Variant(waiting_less_than_the_bounds, "P3", "lag", late, settings=LONG_UNDER_WAY),
+}
+
+ALSO_BROKEN: Mapping[str, Variant] = {
+    "answers before it stores": Variant(answers_before_it_stores, "P1", "none", busy),
+    "sweeps one side only": Variant(sweeps_one_side_only, "P2", "none", unheard),
+    "knows no age": Variant(knows_no_age, "P6", "none", lost, LONG),
+    "trusts senders": Variant(trusts_senders, "P8", "poison", poisoned),
+    "decides by the clock": Variant(decides_by_the_clock, "P9", "none", busy),
+    "sends as fast as it can": Variant(sends_as_fast_as_it_can, "P10", "none", busy),
+    "does not listen": Variant(does_not_listen, "P12", "none", unheld),
 }

@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from loop_whiplash.simulator import FAMILIES, Run, Shape, check_hints, check_ledgers
-from loop_whiplash.simulator.__main__ import Result, main, run_seed
+from loop_whiplash.simulator.__main__ import main
+from loop_whiplash.simulator.seeds import Result, run_seed
 
 TINY = Shape(returns=(1, 1), days=0.2, years=False, sweeps=False)
 DOUBLES = ("network", "webhooks", "lag", "people", "crashes")
@@ -75,6 +76,11 @@ def test_a_seed_is_the_same_run_on_every_ledger() -> None:
         assert check_ledgers(seed) == []
 
 
+def test_the_command_runs_from_a_shell() -> None:
+    command = [sys.executable, "-m", "loop_whiplash.simulator", "--seeds", "6", "--workers", "2", "--faults", "lag"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("6 seeds, ")
+
+
 def test_the_command_says_what_it_saw(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", "2", "--workers", "1", "--faults", "network,crashes"]) == 0
     said = capsys.readouterr()
@@ -82,6 +88,8 @@ def test_the_command_says_what_it_saw(capsys: pytest.CaptureFixture[str]) -> Non
     assert "0 with a broken promise" in said.out
     assert "network 2, crashes 2" in said.out
     assert "2 seeds of 2" in said.err
+    assert main(["--seeds", "3", "--first", "7", "--workers", "2"]) == 0
+    assert capsys.readouterr().out.startswith("3 seeds, ")
     assert main(["--faults", "gremlins"]) == 2
     assert main(["--trace", "1", "--faults", "none"]) == 0
     assert "seed 1: " in capsys.readouterr().out.splitlines()[-1]

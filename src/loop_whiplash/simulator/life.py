@@ -30,6 +30,7 @@ class Habits:
         announced_by_hand: an RMA somebody made by hand before ours. same_order: a second return of one order.
         unknown_item, twin_item: SKUs that Whiplash does not know, or knows twice. unexpected: parcels nobody announced.
         thrown_away: RMAs that staff delete. never_scanned: parcels that are never handed over.
+        arrives: of those that are, how many reach the warehouse.
         by_hand: things people do in Loop per return and day. instant: everything follows within minutes.
     """
 
@@ -49,6 +50,7 @@ class Habits:
     unexpected: float = 0.0
     thrown_away: float = 0.0
     never_scanned: float = 0.05
+    arrives: float = 0.95
     by_hand: float = 0.0
     instant: float = 0.2
 
@@ -125,7 +127,7 @@ class Life:
         self.returns.append(ret)
         self._say(f"world: return {ret.id} is {', '.join(ret.skus)}")
         self._travel(ret, labelled and not kept and not dropped)
-        if not kept:
+        if not kept and self._share(habits.arrives):
             self._count(ret)
         if habits.by_hand:
             for _ in range(rng.randint(0, max(1, round(habits.by_hand * habits.days * 2)))):
