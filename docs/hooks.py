@@ -230,8 +230,14 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
+def made(name: str) -> str:
+    """What stands for ``<!-- table: name -->``: a table in a box that a phone shows as cards, one a row; or the methods of a client."""
+    text = TABLES[name]()
+    return f'<div class="cards {name}" markdown>\n\n{text}\n\n</div>' if text.startswith("| ") else text
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by MkDocs for each page."""
-    markdown = re.sub(r"<!-- table: (\w+) -->", lambda found: TABLES[found[1]](), markdown)
+    markdown = re.sub(r"<!-- table: (\w+) -->", lambda found: made(found[1]), markdown)
     markdown = re.sub(r"<!-- bars: ([^\n]+)\n(.+?)-->", lambda found: bars(found[1].strip(), found[2]), markdown, flags=re.DOTALL)
     return re.sub(r"<!-- (?:setup|check|output|skip|needs)\b.*?-->\n?", "", markdown, flags=re.DOTALL)

@@ -95,11 +95,13 @@ class Settings:
         recreate: ``"never"``: a create that stays in doubt is never repeated by itself;
             ``"after_bounds"``: repeated once P + D + L have passed and a look-up found nothing.
         allow_process_from_review: the shop has Loop's "Allow flagged returns to process" switched on.
-        delete_orphans, delete_duplicates: delete an untouched RMA of ours whose return was cancelled, or that is a double.
+        delete_orphans: delete an untouched RMA of ours whose return was cancelled. delete_duplicates: delete one that is a double.
         notes: write a note before a flag. note_prefix: the marker at the start of each of our notes.
         lease: how long a worker owns a return. recheck: the longest pause between two looks at an open return.
-        in_transit_stale_after, delivered_not_received_after, review_stale_after, paid_not_received_after: ageing limits,
-            each between 7 and 30 days.
+        in_transit_stale_after: a parcel without a scan for so long is a break, 7 to 30 days.
+        delivered_not_received_after: a delivered parcel that nobody counted for so long is one, 7 to 30 days.
+        review_stale_after: a return in review, or held by a person, for so long is one, 7 to 30 days.
+        paid_not_received_after: a return that was paid so long ago and never came is one, 7 to 30 days.
         watch_for: how long a closed return without goods is still watched.
         orphan_grace: how long a return that Loop does not know is waited for.
         keep_events: how long the events of settled returns, and webhooks that named no return, are kept; a whole sweep deletes older
