@@ -1,16 +1,14 @@
 """Docstrings of this library, as pages show them.
 
 They are written densely: several names to a line, in ``Args:`` and ``Attributes:``. On a page each name gets a line of its own, and
-a class shows all its fields with their types. Also the griffe extension that mkdocstrings runs them through.
+a class shows all its fields with their types. Pure; `for_griffe.py` has mkdocstrings use it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from textwrap import dedent
-
-import griffe
 
 TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises", "Returns": "Returns", "Example": ""}
 _SECTION = re.compile(rf"^({'|'.join(TITLES)}):\n((?:[ ]{{4}}.*\n?|[ ]*\n)*)", re.MULTILINE)
@@ -84,38 +82,3 @@ def markdown(text: str, parameters: Collection[str]) -> str:
         parts += [text[at : found.start()], title, body or f"{' '.join(found[2].split())}\n", "\n"]
         at = found.end()
     return fenced(linked("".join([*parts, text[at:]]))).strip()
-
-
-class OneLineAName(griffe.Extension):
-    """Clears every docstring of the package once it is loaded."""
-
-    def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
-        """Called by griffe."""
-        self._walk(pkg)
-
-    def _walk(self, thing: griffe.Object) -> None:
-        for member in list(thing.members.values()):
-            if member.is_alias:
-                continue
-            if member.docstring is not None:
-                parameters = [each.name for each in member.parameters] if member.is_function or member.is_class else []
-                attributes = [name for name, each in member.members.items() if each.is_attribute] if member.is_class else []
-                member.docstring.value = clear(
-                    member.docstring.value, parameters=parameters, attributes=attributes, fields=dict(_fields(member))
-                )
-            if member.is_module or member.is_class:
-                self._walk(member)
-
-
-def _fields(thing: griffe.Object) -> Iterator[tuple[str, str]]:
-    """The fields of an attrs class and their types, as one who uses it sees them."""
-    if thing.is_class and any(str(each.value).startswith("attrs.") for each in thing.decorators):
-        for name, member in thing.members.items():
-            kind = str(member.annotation) if member.is_attribute and member.annotation is not None else "ClassVar"
-            if (
-                not name.startswith("_")
-                and "property" not in member.labels
-                and "ClassVar" not in kind
-                and "init=False" not in str(member.value)
-            ):
-                yield name, kind

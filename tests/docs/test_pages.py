@@ -109,6 +109,36 @@ def test_the_reference_of_the_clients_has_every_method() -> None:
             assert not missing, f"{name}.{group}: {missing}"
 
 
+def cells(page: str) -> list[list[str]]:
+    """The rows of a page's tables, heads and rules left out."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("| ")]
+    return [row for row in rows if not row[0].startswith("---")]
+
+
+def test_each_quirk_has_a_number_its_evidence_and_what_we_do() -> None:
+    text = (DOCS / "explanation" / "quirks.md").read_text(encoding="utf-8")
+    quirks = [row for row in cells("explanation/quirks.md") if re.fullmatch(r"[LW]\d+", row[0].strip())]
+    for system in "LW":
+        numbers = [int(row[0][1:]) for row in quirks if row[0].startswith(system)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    for row in quirks:
+        assert len(row) == 4, row
+        assert all(row), row
+        assert all(f"\n[{label}]: https://" in text for label in re.findall(r"\]\[(\w+)\]", row[2])), row
+    assert set(re.findall(r"^\[(\w+)\]: ", text, re.MULTILINE)) <= set(re.findall(r"\]\[(\w+)\]", text)), "an address that nothing names"
+
+
+def test_each_thing_not_verified_says_what_is_assumed_and_names_settings_that_exist() -> None:
+    known = {field.name for kind in (loop_whiplash.Settings, loop_whiplash.Policy) for field in attrs.fields(kind)}
+    known |= {"loop_secrets", "whiplash_secrets", "limiter", "retry"}
+    rows = [row for row in cells("explanation/unverified.md") if len(row) >= 4 and row[1] != "Not known"]
+    assert len(rows) > 30
+    for row in rows:
+        named = re.findall(r"`(?:Policy\.)?([a-z_]+)`", row[-2])
+        assert all(name in known for name in named), row
+
+
 def test_dense_docstrings_are_read_name_by_name() -> None:
     module = hooks()
     said = module.items("a, b: one; two. c: see `a`: three. Not one: four.", ["a", "b", "c"])
