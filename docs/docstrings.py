@@ -47,12 +47,14 @@ _DOCTEST = re.compile(r"^( *)>>> .*(?:\n\1 *\S.*)*\n?", re.MULTILINE)
 
 def fenced(text: str) -> str:
     """Doctests as code, which Markdown would take for quotations."""
+    text = re.sub(r" *# doctest: .*", "", text)
     return _DOCTEST.sub(lambda found: f"{found[1]}```pycon\n{found[0].rstrip()}\n{found[1]}```\n", text)
 
 
 def clear(text: str, *, parameters: Collection[str] = (), attributes: Collection[str] = (), fields: Mapping[str, str] | None = None) -> str:
     """A docstring whose sections have one line a name. `fields`: name → type; those of which nothing is said close it, by type."""
     text = text.rstrip() + "\n"
+    told = items(section(text, "Attributes"), fields or ())
     for title, names in (("Args", parameters), ("Attributes", fields or attributes)):
         given = section(text, title)
         if given and names:
@@ -60,7 +62,7 @@ def clear(text: str, *, parameters: Collection[str] = (), attributes: Collection
             text = text.replace(given, lines + ("\n" if given.endswith("\n\n") else ""), 1)
     unsaid: dict[str, list[str]] = {}
     for name, kind in (fields or {}).items():
-        if name not in items(section(text, "Attributes"), list(fields or ())):
+        if name not in told:
             unsaid.setdefault(kind, []).append(f"`{name}`")
     if unsaid:
         intro = "More attributes" if section(text, "Attributes") else "Attributes"

@@ -32,7 +32,8 @@ class Case:
 
     Attributes:
         return_id: Loop's. due_at: when it is looked at next, UTC; None when settled. journal: what is remembered.
-        decision: the matcher's last, or None. breaks, reasons: of the last plan. history: its events, oldest first.
+        decision: the matcher's last, or None. breaks, reasons: of the last plan.
+        history: its events, oldest first, each with `kind`, `at`, `source`, `body` (bytes) and `count`.
         looked_at: when it was last worked on.
     """
 

@@ -120,6 +120,8 @@ class Journal:
     Attributes:
         first_seen_at: when any hint, or a sweep, first named it.
         found_by: ``webhook`` or ``sweep``, for the return; receipt_found_by: for the receipt.
+        create: where our create stands: its `phase` is ``none``, ``sending``, ``done`` or ``refused``.
+        process, flag: where each stands: ``none``, ``sending``, ``accepted``, ``confirmed``, ``refused``, ``failed``; a flag, ``cleared``.
         flagged: the keys of every blocking finding ever flagged here. flag_evidence: of the last flag of ours.
         allowed_sends: how many processes may ever be sent: 1, and one more for each `retry()` by a person.
         held_by: who holds it since `held_at`, or None. attached: consumer return ids a person tied to it.
