@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from itertools import permutations
 from random import Random
 from typing import Any
@@ -79,12 +80,12 @@ def test_fewer_conflicts_come_before_canonical_order() -> None:
 
 
 def test_canonical_order_leaves_the_dearest_and_the_damaged_without_a_partner() -> None:
-    from decimal import Decimal
-
     dear, cheap, unknown = (expect(line, "A", value=value) for line, value in ((1, Decimal(90)), (2, Decimal(5)), (3, None)))
     good, damaged, ungraded = count("u9", "A"), count("u1", "A", "damaged"), count("u2", "A", None)
     assert paired([dear, cheap], [good]) == {"2": "u9"}
     assert paired([unknown, dear], [good]) == {"1": "u9"}
+    free, nearly = expect(5, "A", value=Decimal(0)), expect(4, "A", value=Decimal("0.50"))
+    assert paired([nearly, free], [good]) == paired([free, nearly], [good]) == {"5": "u9"}
     assert paired([cheap], [damaged, good]) == {"2": "u9"}
     assert paired([cheap], [damaged, ungraded]) == {"2": "u2"}
     assert paired([dear, cheap], [damaged, good]) == {"2": "u9", "1": "u1"}

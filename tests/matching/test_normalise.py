@@ -18,7 +18,9 @@ def compared(expected: dict[str, Any], received: dict[str, Any], **policy: Any) 
     """How the pair was found, or the codes of what was said instead."""
     wanted = ExpectedUnit(line_id="1", **expected)
     came = ReceivedUnit(id="u1", condition="good", **received)
-    decision = match(rma(wanted), [receipt(came)], policy=Policy(**policy), at=T)
+    one = receipt(came)
+    decision = match(rma(wanted), [one], policy=Policy(**policy), at=T)
+    assert decision == match(rma(wanted), [one, one], policy=Policy(**policy), at=T)  # the short cut and the long way
     if decision.verdict is Verdict.PROCESS:
         return decision.pairs[0].identifier
     return " ".join(finding.code for finding in decision.findings)
@@ -215,6 +217,8 @@ def test_another_variant_of_the_product_is_accepted_only_where_the_policy_says_s
     assert instead(wanted, came, substitutes="same_product") == "PROCESS substitute:A-43"
     assert instead(wanted, count("u1", "A-43", product_id="q"), substitutes="same_product") == DIFFERENT
     assert instead(wanted, count("u1", "A-43"), substitutes="same_product") == DIFFERENT
+    assert instead(wanted, count("u1", "A:43", product_id="p"), substitutes="same_product") == "PROCESS substitute:A:43"
+    assert instead(wanted, count("u1", product_id="p"), substitutes="same_product") == "PROCESS substitute:"
     assert instead(expect(1, "A", product_id="N/A"), count("u1", "B", product_id="N/A"), substitutes="same_product") == DIFFERENT
 
 
@@ -258,9 +262,9 @@ def test_a_unit_that_names_another_line_is_no_substitute() -> None:
 
 def test_beyond_the_cap_nothing_is_substituted() -> None:
     policy = Policy(substitutes="listed", substitute_skus={"A": ["B"]})
-    for size, pairs in ((64, 64), (65, 0)):
-        expected = rma(*[expect(line, "A") for line in range(1, size + 1)])
-        counted = receipt(*[count(f"u{n}", "B") for n in range(100, 100 + size)])
+    for lines, units, pairs in ((64, 64, 64), (65, 65, 0), (65, 1, 0), (1, 65, 0), (64, 1, 1)):
+        expected = rma(*[expect(line, "A") for line in range(1, lines + 1)])
+        counted = receipt(*[count(f"u{n}", "B") for n in range(100, 100 + units)])
         assert len(match(expected, [counted], policy=policy, at=T).pairs) == pairs
 
 

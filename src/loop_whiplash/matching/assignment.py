@@ -28,7 +28,7 @@ from .optimum import lexicographic
 __all__ = ["MAX_SIDE", "Assignment", "assign"]
 
 MAX_SIDE = 64
-_SMALL = 6  # up to here, comparing all with all costs less than an index
+_SMALL = 6  # up to here, comparing all with all costs less than any short cut
 _TIERS_PER_CONFLICT = 1 << 20  # one tier step is dearer than all conflicts a component can have (64 pairs × 4)
 
 
@@ -55,10 +55,10 @@ def assign(expected: Sequence[Ids], received: Sequence[Ids]) -> Assignment:
     rows, columns = list(range(len(expected))), list(range(len(received)))
     if not rows or not columns:
         return result
-    if _pair_if_clean(expected, received, rows, columns, result):
-        return result
     if len(rows) <= _SMALL and len(columns) <= _SMALL:
         _solve(expected, received, rows, columns, result)
+        return result
+    if _pair_if_clean(expected, received, rows, columns, result):
         return result
     rows, columns = _settle_by_line(expected, received, rows, columns, result)
     for some_rows, some_columns in _components(expected, received, rows, columns):

@@ -60,8 +60,10 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
     shared = _shared(left, right, size, rules.ignore_case)
     if not shared:
         return False
+    if all(ours == theirs for _, ours, theirs in shared):
+        return True
     keys, others = _keys(shared)
-    return bool(keys == others or (size > 1 and sorted(keys) == sorted(others)))
+    return size > 1 and bool(sorted(keys) == sorted(others))
 
 
 def _shared(left: list[Any], right: list[Any], size: int, ignore_case: bool) -> list[tuple[int, Any, Any]] | None:

@@ -48,15 +48,10 @@ def evidence_of(rma: Rma, receipts: Sequence[Receipt]) -> str:
 
 def _row(unit: ExpectedUnit | ReceivedUnit) -> str:
     line, item, sku, barcode, variant, product = _UNIT(unit)
-    return _BETWEEN.join(
-        (
-            "" if line is None else plain_text(line) or "",
-            "" if item is None else str(item),
-            "" if sku is None else TEXTS[sku] or "",
-            "" if barcode is None else BARCODES[barcode] or "",
-            "" if variant is None else TEXTS[variant] or "",
-            "" if product is None else TEXTS[product] or "",
-        )
+    return (
+        f"{'' if line is None else plain_text(line) or ''}{_BETWEEN}{'' if item is None else item}{_BETWEEN}"
+        f"{'' if sku is None else TEXTS[sku] or ''}{_BETWEEN}{'' if barcode is None else BARCODES[barcode] or ''}{_BETWEEN}"
+        f"{'' if variant is None else TEXTS[variant] or ''}{_BETWEEN}{'' if product is None else TEXTS[product] or ''}"
     )
 
 

@@ -141,12 +141,10 @@ class Case:
                     counted = f"{line.quantity_good} good, {line.quantity_damaged} damaged"
                     message = f"Receipt {receipt.id} line {line.id} counts {counted}; correct it in Whiplash."
                     yield Draft("INVALID_RECEIPT", self._of(receipt), which, message)
-        lines = [plain_text(unit.line_id) or "" for unit in self.rma.units]
+        lines = [unit.line_id.strip() for unit in self.rma.units]
         for line_id in sorted({line_id for line_id in lines if lines.count(line_id) > 1} if len(set(lines)) < len(lines) else ()):
-            rows = [row for row, ids in enumerate(self.settled.expected_ids) if (ids[0] or "") == line_id]
-            units = self.concerned(rows, ()) or tuple(
-                [unit.line_id for unit in self.settled.left_out if plain_text(unit.line_id) == line_id]
-            )
+            rows = [row for row, unit in enumerate(self.settled.expected) if unit.line_id.strip() == line_id]
+            units = self.concerned(rows, ()) or tuple([unit.line_id for unit in self.settled.left_out if unit.line_id.strip() == line_id])
             yield Draft("DUPLICATE_LINE", units, f"line:{line_id}", f"Line {line_id} stands in the return {lines.count(line_id)} times.")
         ids = [unit.id for unit in self.settled.received]
         for unit_id in sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1} if len(set(ids)) < len(ids) else ()):
@@ -193,7 +191,7 @@ class Case:
             wanted, came = settled.expected[row], settled.received[column]
             message = f"{opening(came)} came instead of {named(wanted)}: another variant of the same product."
             yield Draft("SUBSTITUTED_VARIANT", (wanted.line_id, came.id), f"{label(came)} for {label(wanted)}", message, "substitutes")
-        lines = {plain_text(unit.line_id) for unit in self.rma.units}
+        lines = {plain_text(unit.line_id) for unit in self.rma.units} if settled.leftover else set()
         over: list[int] = []
         other: list[int] = []
         for column in settled.leftover:

@@ -35,6 +35,8 @@ def plain_text(value: Any) -> str | None:
     >>> plain_text("  SHOE-42 "), plain_text("N/A"), plain_text("")
     ('SHOE-42', None, None)
     """
+    if type(value) is str and value.isalnum() and value.isascii():
+        return value  # most are
     text = (value if isinstance(value, str) else str(value)).strip() if value is not None else ""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).strip()

@@ -21,6 +21,7 @@ from .snapshots import newest, progress_of
 __all__ = ["match"]
 
 _DEFAULT = Policy()
+_NO_ZONE = "match(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {!r}"
 
 
 def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, at: datetime) -> Decision:
@@ -43,21 +44,34 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
         >>> match(rma, [receipt], at=datetime(2026, 3, 2, tzinfo=UTC)).headline
         '1 of 1 expected unit counted'
     """
-    if not isinstance(at, datetime) or at.utcoffset() is None:
-        raise ConfigurationError(f"match(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {at!r}")
+    kind = type(receipts)
+    if (kind is not list and kind is not tuple) or type(rma) is not Rma or type(policy) is not Policy or type(at) is not datetime:
+        _check(rma, receipts, policy, at)
+    if at.utcoffset() is None:
+        raise ConfigurationError(_NO_ZONE.format(at))
+    in_doubt = False
+    if policy.profiles:
+        policy, in_doubt = policy.choose(rma), policy.choice_in_doubt(rma)
+    if (
+        not in_doubt
+        and (kind is list or kind is tuple)
+        and len(receipts) == 1
+        and type(receipts[0]) is Receipt
+        and is_clean(rma, receipts[0], policy)
+    ):
+        return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
+    return _judged(rma, newest(receipts), policy, at.astimezone(UTC), in_doubt)
+
+
+def _check(rma: object, receipts: object, policy: object, at: object) -> None:
+    if not isinstance(at, datetime):
+        raise ConfigurationError(_NO_ZONE.format(at))
     if not isinstance(rma, Rma):
         raise ConfigurationError(f"match() takes an Rma, made by to_rma(), first; it got a {type(rma).__name__}")
     if isinstance(receipts, (Receipt, str, bytes, Mapping)) or not hasattr(receipts, "__iter__"):
         raise ConfigurationError(f"match() takes a sequence of Receipt second; it got a {type(receipts).__name__}")
     if not isinstance(policy, Policy):
         raise ConfigurationError(f"match(policy=…) must be a Policy; it is a {type(policy).__name__}")
-    in_doubt = False
-    if policy.profiles:
-        policy, in_doubt = policy.choose(rma), policy.choice_in_doubt(rma)
-    single = type(receipts) in (list, tuple) and len(receipts) == 1 and type(receipts[0]) is Receipt
-    if single and not in_doubt and is_clean(rma, receipts[0], policy):
-        return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
-    return _judged(rma, newest(receipts), policy, at.astimezone(UTC), in_doubt)
 
 
 def _judged(rma: Rma, receipts: tuple[Receipt, ...], policy: Policy, at: datetime, in_doubt: bool) -> Decision:
