@@ -115,7 +115,7 @@ def read(model: type[Return], payload: Any) -> object:
     return tuple(getattr(found, name) for name in RETURN_FIELDS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     changes=st.dictionaries(st.sampled_from(RETURN_FIELDS), JSON, min_size=1, max_size=3),
     line=st.dictionaries(st.sampled_from(LINE), JSON, max_size=3),
@@ -132,7 +132,7 @@ TIMES = st.from_regex(DATES + r"[T ](\d\d:?\d\d:?\d\d|\d\d:\d\d)([.,]\d{1,6})?(Z
 AMOUNTS = st.from_regex(r"[ +-]?[0-9_]{0,7}[.eE]?[0-9_]{0,5}", fullmatch=True) | st.text(alphabet="0123456789._٣eEInfNa+- ", max_size=12)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(time=TIMES, amount=AMOUNTS)
 def test_times_and_amounts_read_the_same_both_ways(time: str, amount: str) -> None:
     for payload in ({"id": 1, "created_at": time}, {"id": 1, "refund": amount}, {"id": 1, "refund": amount, "created_at": time}):
