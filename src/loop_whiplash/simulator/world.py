@@ -38,8 +38,9 @@ class World:
     ('open', ['pre_transit'])
 
     Attributes:
-        clock: virtual time. catalogue, shopper, carrier, warehouse, people: who does what. loop, whiplash: both systems, with their
-            `manners`.
+        clock: virtual time. catalogue: what is sold, and the orders. shopper: sends things back. carrier: scans parcels.
+        warehouse: opens and counts them. people: flag, clear, process and cancel in Loop's admin.
+        loop, whiplash: both systems, with their `manners`.
         network: faults on the way. outbox: webhooks waiting to be delivered. truth: what really happened.
         api_key, token, loop_secret, whiplash_secret, customer_id: what a client of this world must be given.
     """
