@@ -103,6 +103,26 @@ def test_states_that_lists_hide_are_seen_too(build: Callable[..., House]) -> Non
     assert "state:expired" in house.case(expired).journal.since
 
 
+def test_where_many_are_listed_by_creation_those_that_are_settled_are_left_alone(build: Callable[..., House]) -> None:
+    house = build(webhooks=False)
+    still_open, settled = many(house, 25), many(house, 3)
+    swept(house, hours=1)
+    for ret in settled:
+        house.world.warehouse.receive(ret)
+    swept(house, days=1)
+    swept(house, days=1)
+    assert all(ret.was_processed for ret in settled)
+    swept(house, days=8)
+    looked = [house.case(ret).looked_at for ret in settled]
+    forget_calls(house)
+    report = swept(house, days=8)
+    assert "created_at" in {by for _, by, _ in windows(house)}
+    assert not [call for call in house.calls if call[2].endswith("/details")]
+    assert report.flow is not None
+    assert report.flow.returns == len(still_open)
+    assert [house.case(ret).looked_at for ret in settled] == looked
+
+
 # --------------------------------------------------------------------------------------------------- a second opinion
 
 

@@ -13,7 +13,7 @@ How many calls that makes stands in docs/explanation/sweep-cost.md.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -85,15 +85,20 @@ async def read_both(core: Core, *, since: datetime, known: dict[int, Known], str
 # --------------------------------------------------------------------------------------------------------- Loop
 
 
-async def _list_loop(core: Core, loop: LoopSide, since: datetime, until: datetime, by: By, told: Told) -> None:
+async def _list_loop(
+    core: Core, loop: LoopSide, since: datetime, until: datetime, by: By, told: Told, wanted: Collection[int] | None = None
+) -> None:
+    """One list; of its rows those that are `wanted`, or all."""
     try:
         async for row in list_returns(core.loop, since, until, by=by):
-            _note(loop, row)
+            if wanted is None or row.id in wanted:
+                _note(loop, row)
             told("loop", loop.rows)
     except ListIncomplete as unread:
         if unread.windows or any(not number.isdigit() for number, _ in unread.unreadable):
             loop.fail(unread)
-        loop.unreadable.update((int(number), what) for number, what in unread.unreadable if number.isdigit())
+        unreadable = {int(number): what for number, what in unread.unreadable if number.isdigit()}
+        loop.unreadable.update((i, what) for i, what in unreadable.items() if wanted is None or i in wanted)
     except ApiError as unread:
         loop.answered(unread)
     else:
@@ -116,7 +121,7 @@ async def _rest_of_loop(core: Core, both: Both, told: Told) -> None:
     oldest = max(min((known[i].created_at for i in missing if i in known), default=both.began), both.began - LIST_BACK) - OVERLAP
     rows = loop.rows / max(days, 1.0) * ((both.began - oldest) / timedelta(days=1))
     if len(missing) > LIST_CALLS + rows / ROWS_A_CALL and not loop.silent:
-        await _list_loop(core, loop, oldest, both.began, "created_at", told)
+        await _list_loop(core, loop, oldest, both.began, "created_at", told, wanted=frozenset(missing))
         missing = _missing(both)
     for return_id in missing:
         if loop.silent:
