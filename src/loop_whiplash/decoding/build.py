@@ -111,7 +111,7 @@ def _generate(cls: type[Any]) -> Builder:
         lines.append(f"o.{name} = v")
     lines += ["o.__class__ = cls", "return o"]
     source = "def build(d):\n" + indent("\n".join(lines), "    ")
-    exec(compile(source, f"<builder of {cls.__name__}>", "exec"), scope)  # noqa: S102 # nosec B102 - our own tables; no outside text enters
+    exec(compile(source, f"<builder of {cls.__name__}>", "exec"), scope)  # noqa: S102 - our own tables; no outside text enters # nosec B102
     build: Builder = scope["build"]
     return build
 

@@ -83,7 +83,7 @@ class Judge:
         for return_id in self.journals:
             try:
                 journal = self.journal(return_id)
-            except Exception:  # noqa: S112 # nosec B112 - said when this return is judged
+            except Exception:  # noqa: S112 - said when this return is judged # nosec B112
                 continue
             made = journal.create.consumer_return_id
             owners.update(dict.fromkeys(journal.attached if made is None else (made, *journal.attached), return_id))

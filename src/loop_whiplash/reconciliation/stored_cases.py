@@ -36,7 +36,7 @@ class StoredCases(Mapping[CaseKey, CaseView]):
         self._words: list[str] = []
 
     def __getitem__(self, key: CaseKey) -> CaseView:
-        return self._read(marshal.loads(self._stored[key]))  # noqa: S302 # nosec B302 - written by this very process
+        return self._read(marshal.loads(self._stored[key]))  # noqa: S302 - written by this very process # nosec B302
 
     def __iter__(self) -> Iterator[CaseKey]:
         return iter(self._stored)
