@@ -60,9 +60,14 @@ class Crew:
         workers: int = 2,
         matcher: Matcher = match,
     ) -> None:
-        self.world, self.driver, self.ledger, self.record = world, driver, ledger, record
-        self.settings, self.policy, self.auth = settings, policy, auth
-        self.poll = 60.0
+        self.world: World = world
+        self.driver: Driver = driver
+        self.ledger: Watched = ledger
+        self.record: Record = record
+        self.settings: Settings = settings
+        self.policy: Policy = policy
+        self.auth: str | OAuth = auth
+        self.poll: float = 60.0
         self.away = False
         self._matcher = record.matcher(matcher)
         self._rng = world.random("crew")
@@ -71,8 +76,10 @@ class Crew:
         self._whiplash_limit = RateLimit(*WHIPLASH_RATE, clock=seconds)
         self._cores: dict[str, Core] = {}
         self._next: dict[str, datetime] = {}
-        self.workers = [Worker(f"worker {number}") for number in range(1, workers + 1)]
-        self.web, self.cron, self.desk = Worker("web"), Worker("cron"), Worker("desk")
+        self.workers: list[Worker] = [Worker(f"worker {number}") for number in range(1, workers + 1)]
+        self.web: Worker = Worker("web")
+        self.cron: Worker = Worker("cron")
+        self.desk: Worker = Worker("desk")
         for worker in (*self.workers, self.web, self.cron, self.desk):
             worker.died = lambda worker=worker: self._died(worker)  # type: ignore[misc]
         record.accepting.append(lambda event: self.wake())

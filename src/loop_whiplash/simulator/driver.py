@@ -81,9 +81,9 @@ class Driver:
 
     def __init__(self, world: World, *, pace: Pace | None = None) -> None:
         self.world = world
-        self.pace = pace or Pace()
+        self.pace: Pace = pace or Pace()
         self.lines: list[str] = []
-        self.steps = 0
+        self.steps: int = 0
         self.sending: Callable[[Task, str, Request], None] = lambda task, system, request: None
         self.arriving: Callable[[Task, str, Request], None] = lambda task, system, request: None
         self.heard: Callable[[Task, str, Request, Heard], None] = lambda task, system, request, outcome: None

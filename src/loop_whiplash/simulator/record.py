@@ -171,8 +171,8 @@ class Watched:
 
     def __init__(self, ledger: Ledger, record: Record, rng: random.Random, *, say: Callable[[str], None] = lambda line: None) -> None:
         self.ledger = ledger
-        self.shop = ledger.shop
-        self.failing = 0.0
+        self.shop: str = ledger.shop
+        self.failing: float = 0.0
         self._record = record
         self._rng = rng
         self._say = say

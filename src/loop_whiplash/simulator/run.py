@@ -12,7 +12,7 @@ import attrs
 from loop_whiplash.http.flow import Reply, Request
 from loop_whiplash.ledger.memory import MemoryLedger
 from loop_whiplash.ledger.protocol import Ledger
-from loop_whiplash.matching import match
+from loop_whiplash.matching import Policy, match
 from loop_whiplash.matching.decision import Matcher
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.reconciliation import Report
@@ -84,23 +84,23 @@ class Run:
         ledger: Callable[[World], Ledger] | None = None,
     ) -> None:
         self.seed = seed
-        self.world = World(seed=seed, variants=12)
-        self.shape = shape or Shape.drawn(self.world.random("shape"))
+        self.world: World = World(seed=seed, variants=12)
+        self.shape: Shape = shape or Shape.drawn(self.world.random("shape"))
         rng = self.world.random("run")
-        self.families = draw(families(faults), rng)
+        self.families: tuple[str, ...] = draw(families(faults), rng)
         self.within_bounds = True
-        self.swept = False
+        self.swept: bool = False
         self.violations: list[Violation] = []
         self.mended: list[Callable[[], None]] = []
-        self.settings = Settings(**{**self._drawn(rng), **(settings or {})})
-        self.policies = [rng.choice(POLICIES) if rng.random() < 0.3 else POLICIES[0]]
+        self.settings: Settings = Settings(**{**self._drawn(rng), **(settings or {})})
+        self.policies: list[Policy] = [rng.choice(POLICIES) if rng.random() < 0.3 else POLICIES[0]]
         self.matcher = matcher
-        self.driver = Driver(self.world, pace=Pace(slow=rng.choice((0.0, 0.05, 0.3))))
-        self.record = Record(self.world)
+        self.driver: Driver = Driver(self.world, pace=Pace(slow=rng.choice((0.0, 0.05, 0.3))))
+        self.record: Record = Record(self.world)
         store = ledger(self.world) if ledger else MemoryLedger(clock=self.world.clock.now)
-        self.ledger = Watched(store, self.record, self.world.random("storage"), say=self.driver.say)
-        self.life = Life(self.world, Habits(returns=self.shape.returns, days=self.shape.days), self.driver.say)
-        self.crew = Crew(
+        self.ledger: Watched = Watched(store, self.record, self.world.random("storage"), say=self.driver.say)
+        self.life: Life = Life(self.world, Habits(returns=self.shape.returns, days=self.shape.days), self.driver.say)
+        self.crew: Crew = Crew(
             self.world,
             self.driver,
             self.ledger,

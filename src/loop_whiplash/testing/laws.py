@@ -45,7 +45,8 @@ class LawBroken(LoopWhiplashError, AssertionError):
             f"law {law} ({LAWS[law][0]}) is broken: {said}\n"
             f"rma = {case.rma!r}\nreceipts = {list(case.receipts)!r}\npolicy = {case.policy!r}\nat = {case.at!r}\n(seed {seed})"
         )
-        self.law, self.case = law, case
+        self.law: int = law
+        self.case: MatcherCase = case
 
 
 def check_matcher(
