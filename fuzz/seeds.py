@@ -150,6 +150,17 @@ def _decoded() -> Iterator[bytes]:
         yield bytes([which]) + json.dumps({"version": 1, "process": {"phase": "accepted", "sends": 1}, "flagged": ["SHORT|A|1"]}).encode()
 
 
+def _texts() -> Iterator[bytes]:
+    yield from (
+        b'{"id": 7, "price": "1.00", "n": [1, -2.50, 3e2, 0.1, 18446744073709551615, 1e-7], "t": true, "f": false, "z": null}',
+        b'{"a": "\\u0041\\ud83d\\ude00\\n\\"", "a": {"b": [[], {}]}, "": "\xc3\xa9"}',
+        b"[" * 60 + b"]" * 60,
+        b" [1 , 2 ] ",
+        b'"text"',
+        b"-0",
+    )
+
+
 def _reports() -> Iterator[Any]:
     returns, counted = _rows()
     yield {"returns": returns, "consumer_returns": counted}
@@ -161,6 +172,7 @@ def _reports() -> Iterator[Any]:
 _SEEDS: dict[str, Callable[[], Iterator[Any]]] = {
     "loop_webhook": _loop_messages,
     "whiplash_webhook": _whiplash_messages,
+    "json_text": _texts,
     "decoders": _decoded,
     "report": _reports,
 }

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any, TypeVar
 
@@ -239,6 +240,41 @@ def _stored(read: Callable[[Mapping[str, Any]], object], raises: type[LoopWhipla
             return
 
 
+# ---------------------------------------------------------------------------------------------------------------- JSON
+
+
+def json_text(data: bytes) -> None:
+    """Under all decoders: both readers of JSON take the same texts, give the same values, and what they give can be written."""
+    quick, exact = (_read(data, exact=way) for way in (False, True))
+    if (quick is REFUSED) != (exact is REFUSED):
+        assert _LONG_NUMBER.search(data), "one reader takes what the other refuses"
+        return
+    if quick is not REFUSED:
+        assert _alike(quick, exact), "the two readers give different values"
+
+
+REFUSED = object()
+#: A number so long that one of the readers may refuse it.
+_LONG_NUMBER = re.compile(rb"\d{300}|[eE][+-]?\d{3}")
+
+
+def _read(data: bytes, *, exact: bool) -> Any:
+    try:
+        return loads(data, exact=exact)
+    except NotJson:
+        return REFUSED
+
+
+def _alike(quick: Any, exact: Any) -> bool:
+    if isinstance(quick, dict):
+        return isinstance(exact, dict) and quick.keys() == exact.keys() and all(_alike(value, exact[key]) for key, value in quick.items())
+    if isinstance(quick, list):
+        return isinstance(exact, list) and len(quick) == len(exact) and all(map(_alike, quick, exact))
+    if isinstance(quick, float):
+        return isinstance(exact, (int, Decimal)) and float(exact) == quick
+    return type(quick) is type(exact) and bool(quick == exact)
+
+
 # -------------------------------------------------------------------------------------------------------------- report
 
 
@@ -293,6 +329,7 @@ def _page(html: str) -> None:
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "loop_webhook": loop_webhook,
     "whiplash_webhook": whiplash_webhook,
+    "json_text": json_text,
     "decoders": decoders,
     "report": report,
 }

@@ -19,7 +19,7 @@ from seeds import mutated, seeds
 from targets import TARGETS
 
 #: How many mutations of the seeds each target gets; the fuzzers give it millions.
-MUTATIONS = {"loop_webhook": 300, "whiplash_webhook": 300, "decoders": 600, "report": 60}
+MUTATIONS = {"loop_webhook": 300, "whiplash_webhook": 300, "json_text": 600, "decoders": 600, "report": 60}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -35,6 +35,8 @@ def test_a_target_holds_for_its_seeds_and_for_mutations_of_them(name: str) -> No
 ONCE = [
     # A number beyond 64 bits was refused in one field table and taken in the other.
     ("decoders", b'\x06{"id": 7, "sku": "A", "quantity": 10000000000000000000000000000000000000000}'),
+    # Half a surrogate pair under a key that comes again: one reader of JSON refused it, the other never saw it.
+    ("json_text", rb'{"a": "\ude00", "a": 1}'),
     # The number 0 was no text on the fast way, and the text "0" on the long one, which an amount such as 5.0 brings about.
     ("decoders", b'\x01{"id": 5.0, "originator": {"original_id": 5.0}, "return_items": [{"id": 1, "lot_numbers": 0}]}'),
 ]

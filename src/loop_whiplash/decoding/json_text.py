@@ -43,8 +43,8 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
             return orjson.loads(body)
         text = body.decode("utf-8")
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False, default=str).encode()  # half a surrogate pair is no text
+        if "\\u" in text:  # half a surrogate pair is no text, not even under a key that comes again
+            json.dumps(json.loads(text, object_pairs_hook=list), ensure_ascii=False).encode()
         return value
     except (ValueError, RecursionError, ArithmeticError) as error:
         at = getattr(error, "pos", None)
