@@ -6,7 +6,6 @@ dicts are refused: they could only ever fail to verify, or worse, verify somethi
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -84,7 +83,7 @@ def _bytes(value: object) -> bytes:
 
 def digest(body: bytes, key: bytes) -> bytes:
     """HMAC-SHA256."""
-    return hmac.new(key, body, hashlib.sha256).digest()
+    return hmac.digest(key, body, "sha256")
 
 
 def verify(
