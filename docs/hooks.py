@@ -108,7 +108,7 @@ ADVICE = {
     "ConfigurationError": "Correct the argument that the message names.",
     "PolicyError": "Correct the settings that the message names.",
     "AuthenticationFailed": "Check the key or token. Loop says 401 for a missing scope too: check the scopes of the key.",
-    "ScopeMissing": "Give the credentials the scope that the message names.",
+    "ScopeMissing": "Give the credentials the scope, or check the customer id.",
     "NotFound": "Check the id, and that the key is of the right shop: a wrong customer id reads as not found, too.",
     "ActionRefused": "Read the return again: `state` says why. A refused process of a return that is closed and processed is a success.",
     "ValidationFailed": "Correct the fields that `fields` names.",
