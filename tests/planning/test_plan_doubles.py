@@ -184,3 +184,11 @@ def test_an_answer_of_no_known_shape_is_unreadable() -> None:
     assert found.reason == "UNREADABLE: Loop: $.id: not a number; and more"
     known = Journal(since={"UNREADABLE": NOW - HOUR})
     assert planned(None, whiplash_read=False, problems=("UNREADABLE: x",), journal=known).breaks[0].since == NOW - HOUR
+
+
+def test_a_double_is_told_even_where_loop_cannot_be_read() -> None:
+    plan = planned(None, announced(900), announced(901), loop_read=False, problems=["Loop could not be read"])
+    assert plan.action is None
+    assert [found.code for found in plan.breaks] == ["SOURCE_INCOMPLETE", "DUPLICATE_IN_WMS"]
+    unseen = planned(rma(), whiplash_read=False, problems=["Whiplash could not be read"])
+    assert [found.code for found in unseen.breaks] == ["SOURCE_INCOMPLETE"]

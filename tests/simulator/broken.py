@@ -142,7 +142,7 @@ def unheard(run: Run) -> None:
 
 def meddled(run: Run) -> None:
     """Every count is wrong, and people clear flags all the time."""
-    run.life.habits.wrong, run.life.habits.by_hand = 1.0, 8.0
+    run.life.habits.wrong, run.life.habits.by_hand = 1.0, 12.0
 
 
 # ---------------------------------------------------------------- a tooth for each of the other promises

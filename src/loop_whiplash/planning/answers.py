@@ -137,13 +137,18 @@ def incomplete(s: Situation) -> Plan:
     said = "; ".join(s.observation.problems) or "one side could not be read"
     code = "UNREADABLE" if s.unreadable else "SOURCE_INCOMPLETE"
     since = s.journal.since.get(code)
-    return _later(s, f"Could not look: {said}.", _again(s, since), _break(s, code, since=since, reason=said))
+    # What the side that could be read shows is told all the same.
+    double = [_double(s)] if s.observation.whiplash_read and len(s.rivals) > 1 else []
+    return _later(s, f"Could not look: {said}.", _again(s, since), _break(s, code, since=since, reason=said), *double)
+
+
+def _double(s: Situation) -> Break:
+    ids = ", ".join(str(receipt.id) for receipt in s.rivals)
+    return _break(s, "DUPLICATE_IN_WMS", since=_second_made(s), reason=f"Whiplash has {len(s.rivals)} RMAs for this return: {ids}.")
 
 
 def several(s: Situation) -> Plan:
-    ids = ", ".join(str(receipt.id) for receipt in s.rivals)
-    found = _break(s, "DUPLICATE_IN_WMS", since=_second_made(s), reason=f"Whiplash has {len(s.rivals)} RMAs for this return: {ids}.")
-    breaks = [found, *([_unconfirmed(s)] if s.process_in_doubt and _overdue(s) else [])]
+    breaks = [_double(s), *([_unconfirmed(s)] if s.process_in_doubt and _overdue(s) else [])]
     surplus = _surplus(s)
     if surplus is not None and s.settings.delete_duplicates and s.may_act:
         action = DeleteRma(consumer_return_id=surplus.id, why=f"one of {len(s.rivals)} RMAs of return {s.return_id}, untouched")

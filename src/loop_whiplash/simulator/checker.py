@@ -128,12 +128,12 @@ def _mine(run: Run, return_id: int) -> list[Notice]:
     ]
 
 
-def _versions(run: Run, return_id: int) -> Iterator[list[tuple[datetime, Notice | None]]]:
-    """All versions there ever were of each consumer return of this return, with the time from which search finds them."""
+def _versions(run: Run, return_id: int, at: datetime) -> Iterator[list[tuple[datetime, Notice | None]]]:
+    """All versions there ever were of each consumer return that was this return's at a time, with when search finds them."""
     for versions in run.world.whiplash.versions():
         first = next(notice for _, notice in versions if notice is not None)
         owner = run.world.warehouse.owner(first.original_id)
-        if run.record.attached.get(first.id, owner) == return_id:
+        if run.record.attached.get(first.id, owner) == return_id and run.record.attached_at.get(first.id, at) <= at:
             yield versions
 
 
@@ -162,7 +162,7 @@ def _one_rma(run: Run) -> Iterator[Violation]:
         if not run.swept or not eligible(run, ret) or _codes(run, ret.id):
             continue
         live = _mine(run, ret.id)
-        if len(live) == 1 or _attached(run, live) or (not live and _unreadable(run, ret.id)):
+        if len(live) == 1 or _attached(run, live):
             continue
         yield Violation(promise="P2", return_id=ret.id, what=f"has {len(live)} live RMAs and no break")
 
@@ -170,12 +170,6 @@ def _one_rma(run: Run) -> Iterator[Violation]:
 def _attached(run: Run, live: list[Notice]) -> bool:
     """A person said that the others are parcels of the same return."""
     return len(live) > 1 and sum(notice.original_id is not None for notice in live) <= 1
-
-
-def _unreadable(run: Run, return_id: int) -> bool:
-    """The return itself cannot be read, and the last sweep said that it could not read something."""
-    complete, codes = run.record.reports[-1] if run.record.reports else (True, ())
-    return return_id in run.world.loop.manners.unreadable and not complete and "SOURCE_INCOMPLETE" in codes
 
 
 def _no_double(run: Run) -> Iterator[Violation]:
@@ -197,7 +191,7 @@ def _no_double(run: Run) -> Iterator[Violation]:
                     what = f"RMA {each.consumer_return_id} was made beside {number}, made by hand long before"
                     yield Violation(promise="P3", return_id=ret.id, what=what)
         live = [each for each in made if each.consumer_return_id not in truth.deleted]
-        if run.swept and len(live) > 1 and "DUPLICATE_IN_WMS" not in _codes(run, ret.id) and not _unreadable(run, ret.id):
+        if run.swept and len(live) > 1 and "DUPLICATE_IN_WMS" not in _codes(run, ret.id):
             yield Violation(promise="P3", return_id=ret.id, what=f"{len(live)} RMAs of ours live, and no break says so")
 
 
@@ -244,7 +238,7 @@ def _paid_for_goods(run: Run) -> Iterator[Violation]:
 
 def _had_goods(run: Run, return_id: int, at: datetime) -> bool:
     since = at - run.lateness
-    boxes = [(box, [(notice.updated_at, notice) for _, notice in box if notice]) for box in _versions(run, return_id)]
+    boxes = [(box, [(notice.updated_at, notice) for _, notice in box if notice]) for box in _versions(run, return_id, at)]
     times = sorted({since, *(time for views in boxes for view in views for time, _ in view if since <= time <= at)})
     strict = run.exact and return_id not in run.life.edited
     wanted = Counter(line.variant.sku for line in run.world.loop.returns[return_id].live_lines if line.outcome != "keep")
@@ -294,7 +288,7 @@ def _in_time_for_a_flag(run: Run, return_id: int, at: datetime) -> bool:
     shortest = min(policy.unfinished_grace for policy in run.policies)
     if at >= run.world.loop.returns[return_id].created_at + min(policy.arrival_grace for policy in run.policies):
         return True
-    for box in _versions(run, return_id):
+    for box in _versions(run, return_id, at):
         for number, (_, notice) in enumerate(box):
             until = box[number + 1][0] if number + 1 < len(box) else None
             if notice is None or notice.updated_at > at or (until is not None and until < since):
@@ -345,7 +339,12 @@ def _not_lost(run: Run) -> Iterator[Violation]:
             )
     for number, at in run.world.truth.deleted_by_api.items():
         owner = next((made.return_id for made in run.world.truth.made if made.consumer_return_id == number), None)
-        others = [made for made in run.world.truth.made if made.return_id == owner and made.consumer_return_id != number]
+        mine = run.record.attached
+        others = [
+            made
+            for made in run.world.truth.made
+            if made.consumer_return_id != number and owner in (made.return_id, mine.get(made.consumer_return_id))
+        ]
         double = any(run.world.truth.deleted.get(made.consumer_return_id, at) >= at and made.at <= at for made in others)
         if owner is not None and not double and not _ever_cancelled(run, owner):
             yield Violation(promise="P7", return_id=owner, what=f"its one RMA {number} was deleted, and it was never cancelled")

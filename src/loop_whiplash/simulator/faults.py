@@ -51,16 +51,21 @@ def _network(run: Run, rng: random.Random) -> None:
         network.late_effect(rng.choice((0.1, 0.4)), within=run.settings.effect.total_seconds() * 0.95)
 
 
+def _doubts(run: Run, rng: random.Random) -> None:
+    run.world.network.in_doubt(rng.choice((0.2, 0.6)), within=run.settings.effect.total_seconds() * 0.95)
+
+
 def _statuses(run: Run, rng: random.Random) -> None:
     for status in rng.sample((429, 500, 502, 503), rng.randint(1, 4)):
-        run.world.network.refuse(status, rng.choice((0.02, 0.1, 0.3)), retry_after=rng.choice((None, 1, 30, 4000)))
+        run.world.network.refuse(status, rng.choice((0.02, 0.1, 0.1, 0.3)), retry_after=rng.choice((None, None, 1, 30, 30, 4000)))
 
 
 def _webhooks(run: Run, rng: random.Random) -> None:
     hooks = run.world.network.webhooks
-    hooks.drop(rng.choice((0.0, 0.2, 0.6, 1.0))).duplicate(rng.choice((0.0, 0.5)), copies=rng.randint(1, 4))
+    lost = rng.choice((0.0, 0.2, 0.6, 1.0)) if run.shape.sweeps else rng.choice((0.0, 0.2))
+    hooks.drop(lost).duplicate(rng.choice((0.0, 0.5)), copies=rng.randint(1, 4))
     if rng.random() < 0.6:
-        hooks.delay(0.0, rng.choice((5.0, 600.0, 40_000.0)))
+        hooks.delay(0.0, rng.choice((5.0, 600.0, 600.0, 20_000.0)))
 
 
 def _outage(run: Run, rng: random.Random) -> None:
@@ -71,6 +76,8 @@ def _outage(run: Run, rng: random.Random) -> None:
     def ends() -> None:
         run.world.outbox.lost = False
 
+    if not run.shape.sweeps:
+        return  # nobody would ever know
     start = rng.random() * run.life.habits.days * DAY * 0.5
     run.during(start, "no webhook leaves any more", begins)
     run.during(start + (0.5 + rng.random() * 2) * DAY, "webhooks leave again", ends)
@@ -139,7 +146,7 @@ def _whiplash(run: Run, rng: random.Random) -> None:
     manners.tied = rng.random() < 0.7
     manners.nested = rng.random() < 0.5
     manners.error_key = rng.choice(("message", "error", "errors"))
-    habits.twin_item, habits.unknown_item = rng.choice((0.0, 0.2)), rng.choice((0.0, 0.2))
+    habits.twin_item, habits.unknown_item = rng.choice((0.0, 0.1)), rng.choice((0.0, 0.1))
     habits.thrown_away = rng.choice((0.0, 0.3))
     habits.unexpected = rng.choice((0.0, 0.3))
 
@@ -157,8 +164,8 @@ def _counts(run: Run, rng: random.Random) -> None:
 
 def _kinds(run: Run, rng: random.Random) -> None:
     habits = run.life.habits
-    habits.unlabelled, habits.kept, habits.dropped_off = rng.choice((0.0, 0.5)), rng.choice((0.0, 0.2)), rng.choice((0.0, 0.2))
-    habits.never_scanned, habits.same_order = rng.choice((0.05, 0.4)), rng.choice((0.0, 0.5))
+    habits.unlabelled, habits.kept, habits.dropped_off = rng.choice((0.0, 0.3)), rng.choice((0.0, 0.1)), rng.choice((0.0, 0.1))
+    habits.never_scanned, habits.same_order = rng.choice((0.05, 0.2)), rng.choice((0.0, 0.5))
     habits.announced_by_hand = rng.choice((0.0, 0.4))
 
 
@@ -263,7 +270,7 @@ def _beyond(run: Run, rng: random.Random) -> None:
     if rng.random() < 0.7:
         run.world.whiplash.manners.lag = (0.0, run.settings.lag.total_seconds() * rng.choice((3, 40)))
     if rng.random() < 0.7:
-        run.world.network.late_effect(0.2, within=run.settings.effect.total_seconds() * rng.choice((3, 20)))
+        run.world.network.in_doubt(0.5, within=run.settings.effect.total_seconds() * rng.choice((3, 20)))
     run.world.truth.faults["beyond the bounds"] += 1
 
 
@@ -271,6 +278,7 @@ def _beyond(run: Run, rng: random.Random) -> None:
 FAMILIES: Mapping[str, Strike] = MappingProxyType(
     {
         "network": _network,
+        "doubts": _doubts,
         "statuses": _statuses,
         "webhooks": _webhooks,
         "outage": _outage,

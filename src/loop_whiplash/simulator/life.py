@@ -126,23 +126,26 @@ class Life:
         )
         self.returns.append(ret)
         self._say(f"world: return {ret.id} is {', '.join(ret.skus)}")
-        self._travel(ret, labelled and not kept and not dropped)
+        arrives = self._travel(ret, labelled and not kept and not dropped)
         if not kept and self._share(habits.arrives):
-            self._count(ret)
+            self._count(ret, arrives)
         if habits.by_hand:
             for _ in range(rng.randint(0, max(1, round(habits.by_hand * habits.days * 2)))):
                 self._at(self._some(10, habits.days * DAY), f"somebody at Loop has return {ret.id} before them", lambda: self._meddle(ret))
 
-    def _travel(self, ret: SimulatedReturn, labelled: bool) -> None:
-        quick = self._share(self.habits.instant)
-        at = self._some(1, 60) if quick else self._some(30, 8 * HOUR)
+    def _travel(self, ret: SimulatedReturn, labelled: bool) -> float:
+        """Put the carrier's scans on the clock; gives the seconds until the parcel is at the warehouse."""
+        longest = 60.0 if self._share(self.habits.instant) else self.habits.days * DAY * 0.15
+        at = self._some(1, longest)
         if labelled and not self._share(self.habits.never_scanned):
             for status in ("pre_transit", "in_transit", "delivered"):
                 word = status if self._rng.random() < 0.95 else "error"
                 self._at(at, f"the carrier says {word} of {ret.id}", lambda word=word: self._scan(ret, word))  # type: ignore[misc]
-                at += self._some(30, 20 * HOUR)
+                at += self._some(1, longest)
         if self._share(self.habits.announced_by_hand):
             self._at(self._some(1, 4 * HOUR), f"somebody announces {ret.id} by hand", lambda: self._announce(ret))
+        # Now and then a parcel is counted before anybody was told of it.
+        return at + self._some(60, longest + 3600.0) if self._rng.random() < 0.85 else self._some(60, self.habits.days * DAY)
 
     def _scan(self, ret: SimulatedReturn, status: str) -> None:
         if ret.labels:
@@ -156,9 +159,8 @@ class Life:
 
     # ------------------------------------------------------------------------------------------- what is counted
 
-    def _count(self, ret: SimulatedReturn) -> None:
+    def _count(self, ret: SimulatedReturn, at: float) -> None:
         rng, habits = self._rng, self.habits
-        at = self._some(60, HOUR) if self._share(habits.instant) else self._some(HOUR, habits.days * DAY)
         if self._share(habits.half):
             damaged = int(self._share(habits.wrong))
             self._at(at, f"half of {ret.id} is counted", lambda: self._receive(ret, half=True, damaged=damaged))

@@ -60,6 +60,7 @@ class Network:
         self._delay = (0.0, 0.0)
         self._slow = 0.0
         self._late_by = 0.0
+        self._doubt, self._doubt_within = 0.0, 0.0
         self._refuse: list[tuple[float, int, float | None]] = []
         self._systems: tuple[str, ...] = ("loop", "whiplash")
         return self
@@ -112,6 +113,12 @@ class Network:
         self._late, self._late_by = share, within
         return self
 
+    def in_doubt(self, share: float, within: float = 240.0) -> Network:
+        """Requests that act, and only those, end in doubt: half of them have their effect at once or up to `within` seconds later,
+        some have none; and what the caller hears is a time-out, a reset, half a reply, a 502, or nonsense under a 200."""
+        self._doubt, self._doubt_within = share, within
+        return self
+
     def only(self, *systems: str) -> Network:
         """Faults strike only these systems: ``loop``, ``whiplash``."""
         self._systems = systems
@@ -128,7 +135,9 @@ class Network:
             return QUIET
         there, back = (rng.uniform(*self._delay) for _ in range(2)) if self._delay[1] else (0.0, 0.0)
         fate = Fate(arrive=there, reply=back)
-        if rng.random() < self._drop:
+        if self._doubt and request.method != "GET" and not request.from_root and rng.random() < self._doubt:
+            fate = self._doubtful(fate)
+        elif rng.random() < self._drop:
             kind = "not_sent" if rng.random() < 0.5 else "lost"
             fate = attrs.evolve(fate, arrive=None, error="not_sent" if kind == "not_sent" else "timeout")
         elif rng.random() < self._lose:
@@ -155,6 +164,19 @@ class Network:
         if fate.error or fate.status or fate.lie is not None:
             self._truth.faults[fate.error or (f"status {fate.status}" if fate.status else "lie")] += 1
         return fate
+
+    def _doubtful(self, fate: Fate) -> Fate:
+        rng = self._rng
+        arrive = rng.choice((fate.arrive, fate.arrive, rng.uniform(0.0, self._doubt_within), None))
+        match rng.randrange(4):
+            case 0 if arrive == fate.arrive:
+                return attrs.evolve(fate, error=rng.choice(("reset", "cut")))
+            case 1 if arrive == fate.arrive or arrive is None:
+                return attrs.evolve(fate, arrive=arrive, status=502)
+            case 2 if arrive == fate.arrive or arrive is None:
+                return attrs.evolve(fate, arrive=arrive, lie=b"<html>busy</html>")
+            case _:
+                return attrs.evolve(fate, arrive=arrive, error="timeout")
 
     def _refused(self, fate: Fate, request: Request) -> Fate:
         for share, status, retry_after in self._refuse:

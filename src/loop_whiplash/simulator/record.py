@@ -86,7 +86,8 @@ class Record:
         held: returns that a person holds now. intents: committed, oldest first; withdrawn: those taken back, as (return id, kind, ordinal).
         acted: requests that act, as they left. asked: return id → the last question to the matcher.
         wrong: what was seen to be wrong while it happened, as (promise, return id or None, sentence).
-        attached: consumer return id → return id, by a person's word. replies: webhooks answered, by status.
+        attached: consumer return id → return id, by a person's word or an adoption; attached_at: since when.
+        replies: webhooks answered, by status.
         reports: sweeps that ended, as (complete, codes). keyless: the key was another shop's for a while.
     """
 
@@ -101,6 +102,7 @@ class Record:
         self.asked: dict[int, Asked] = {}
         self.wrong: list[tuple[str, int | None, str]] = []
         self.attached: dict[int, int] = {}
+        self.attached_at: dict[int, datetime] = {}
         self.replies: Counter[int] = Counter()
         self.reports: list[tuple[bool, tuple[str, ...]]] = []
         self.keyless = False
@@ -282,6 +284,7 @@ class Watched:
         self.ledger.put(key, value)
         if key.startswith("rma/") and value is not None:
             self._record.attached[int(key[4:])] = int(value)
+            self._record.attached_at.setdefault(int(key[4:]), self._record.world.clock.now())
         self._then(fails)
 
     def __getattr__(self, name: str) -> Any:

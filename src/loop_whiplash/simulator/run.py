@@ -166,10 +166,10 @@ class Run:
         self.driver.say(f"seed {self.seed}, faults: {', '.join(self.families) or 'none'}")
         self.life.begin()
         rng = self._random
-        at = rng.random() * DAY
+        at = rng.random() * DAY * 0.3
         while self.shape.sweeps and at < self.shape.days * DAY:
             self.during(at, "it is time to sweep", self.crew.sweep)
-            at += (0.4 + rng.random()) * DAY
+            at += (0.1 + 0.3 * rng.random()) * DAY
         self.crew.wake()
         self._pass(days=self.shape.days)
 
@@ -202,7 +202,7 @@ class Run:
             if ended:
                 break
         report = ended[0] if ended else None
-        self.swept = report is not None and (report.complete or bool(self.world.loop.manners.unreadable))
+        self.swept = report is not None and report.complete
         return self.swept
 
     def years(self) -> None:
