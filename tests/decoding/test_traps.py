@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fixture_files import fixture
 from loop_whiplash import AsnRow, ConsumerReturn, DecodeError, Destination, Item, NotFound, Order, Return
+from loop_whiplash.decoding import MAX_DEPTH
 from loop_whiplash.loop.models import Condition, LineItem, Refund, decode_details
 
 
@@ -434,6 +440,49 @@ def test_depth_is_bounded_and_brackets_in_text_do_not_count() -> None:
         Return.from_json(b"[" * 1_000_000)
     wide = json.dumps({"id": 1, "x": [[1]] * 100, "note": "[" * 500 + '\\"{'}).encode()
     assert Return.from_json(wide).id == 1
+
+
+NESTED = st.recursive(
+    st.none() | st.text(alphabet='a"\\[]{}', max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(alphabet='"\\[{', max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(value=NESTED, depth=st.integers(50, 75))
+def test_depth_is_counted_outside_texts_only(value: Any, depth: int) -> None:
+    def deepest(each: Any) -> int:
+        inner = each.values() if isinstance(each, dict) else each if isinstance(each, list) else None
+        return 0 if inner is None else 1 + max(map(deepest, inner), default=0)
+
+    payload: Any = value
+    for _ in range(depth):
+        payload = [payload, '"[\\']
+    payload = {"id": 1, "x": payload}
+    body = json.dumps(payload).encode()
+    if deepest(payload) > MAX_DEPTH:
+        with pytest.raises(DecodeError, match="nested deeper"):
+            Return.from_json(body)
+    else:
+        assert Return.from_json(body).id == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'"' + b"x" * 3_000_000 + b'"', b'"' + b'\\"' * 1_500_000, b'"' * 3_000_000, b'"x\\' * 1_000_000, b'"' + b"\\" * 3_000_001],
+    ids=range(5),
+)
+def test_a_long_text_costs_one_pass_and_no_memory(text: bytes) -> None:
+    body = b'{"id": 1, "deep": [' + b"[1]," * 40 + b'0], "x": ' + text + b"}"
+    tracemalloc.start()
+    began = time.process_time()
+    with contextlib.suppress(DecodeError):
+        assert Return.from_json(body).id == 1
+    spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert spent < 5
+    assert peak < 20 * len(body)
 
 
 def test_an_error_counts_what_it_does_not_list_and_quotes_nothing() -> None:
