@@ -160,10 +160,11 @@ def answers_before_it_stores(patch: pytest.MonkeyPatch) -> None:
 def sweeps_one_side_only(patch: pytest.MonkeyPatch) -> None:
     """Looks at what Whiplash has, and at no return of which it has nothing."""
 
-    async def list_loop(*_: Any) -> None:
+    async def nothing(*_: Any) -> None:
         return
 
-    patch.setattr(reading, "_list_loop", list_loop)
+    patch.setattr(reading, "_list_loop", nothing)
+    patch.setattr(reading, "_second_opinion", nothing)
 
 
 def knows_no_age(patch: pytest.MonkeyPatch) -> None:
