@@ -494,6 +494,14 @@ def test_an_error_counts_what_it_does_not_list_and_quotes_nothing() -> None:
     assert secret not in str(caught.value) + repr(caught.value) + " ".join(caught.value.problems)
 
 
+def test_a_payload_with_very_many_problems_is_described_by_a_hundred() -> None:
+    with pytest.raises(DecodeError, match="and many more") as caught:
+        a_return(line_items=[{}] * 100_000)
+    assert len(caught.value.problems) == 100
+    found = a_return(labels=[*[5] * 1000, {"status": "delivered"}])  # and where an entry is only for people, no other is lost
+    assert [label.status for label in found.labels] == ["delivered"]
+
+
 def test_from_dict_takes_an_object_and_nothing_else() -> None:
     for wrong in (None, [], "x", 5, True, object(), [("id", 1)]):
         with pytest.raises(DecodeError, match="not an object"):

@@ -23,6 +23,9 @@ Builder = Callable[[Any], Any]
 
 _builders: dict[type[Any], Builder] = {}
 
+MAX_PROBLEMS = 100
+"""So many are told of one payload."""
+
 
 @attrs.frozen(kw_only=True)
 class Record:
@@ -174,10 +177,11 @@ def _explain(cls: type[T], payload: Any) -> T:
         return built
     known = _known_id(payload)
     which = "" if known is None else f" {known}"
-    shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+    many = f"; and {len(problems) - 5} more" if len(problems) <= MAX_PROBLEMS else "; and many more"
+    shown = "; ".join(problems[:5]) + (many if len(problems) > 5 else "")
     raise DecodeError(
         f"{cls.__name__}{which} cannot be read: {shown}. Nothing was done with it; compare the payload with the vendor's documentation",
-        problems=tuple(problems),
+        problems=tuple(problems[:MAX_PROBLEMS]),
     )
 
 
@@ -235,7 +239,14 @@ def _read_many(column: Column, value: Any, here: str, problems: list[str]) -> tu
     else:
         problems.append(f"{here}: not an array but {_name(value)}")
         return ()
-    read = [_read(column.of, row, f"{here}[{position}]", problems) for position, row in rows]
+    read = []
+    for position, row in rows:
+        found: list[str] = []
+        read.append(_read(column.of, row, f"{here}[{position}]", found))
+        if not column.soft:
+            problems.extend(found)
+        if len(problems) > MAX_PROBLEMS:
+            break  # one broken payload is not worth a description larger than itself
     return tuple(row for row in read if row is not None)
 
 
