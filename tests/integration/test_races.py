@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from house import House
+from house import House, answers
 
 from loop_whiplash import LedgerUnavailable, MemoryLedger
+from loop_whiplash.ledger.protocol import Intent
 from loop_whiplash.simulator import World
 
 
@@ -190,6 +191,46 @@ def test_a_person_who_pays_between_two_reads_is_not_followed(house: Two) -> None
     house.integration.run_due()
     assert house.posts("/process") == 0
     assert house.case(ret).due_at is None
+
+
+@pytest.mark.parametrize("what", ["create", "process", "flag"])
+def test_where_the_row_of_an_intent_stands_nothing_is_sent_whatever_the_journal_says(house: Two, what: str) -> None:
+    """As after a journal that was put back from a backup."""
+    ret = house.shipped(1) if what == "create" else house.announced(1)
+    if what != "create":
+        house.world.warehouse.receive(ret, damaged=int(what == "flag"))
+    now = house.world.clock.now
+    claim = house.ledger.claim(ret.id, at=now(), lease=timedelta(minutes=1))
+    house.ledger.commit(claim, journal=claim.journal, intent=Intent(kind=what, ordinal=1, at=now()))
+    house.ledger.finish(claim, journal=claim.journal, read_to=0, due_at=now(), summary={}, at=now())
+    path = "/consumer_returns" if what == "create" else f"/{what}"
+    before = house.posts(path)
+    house.world.deliver(house.integration)
+    (outcome,) = house.integration.run_due()
+    assert outcome.result == "in doubt"
+    house.run(days=3)
+    if what == "create":  # after the bounds it cannot be on its way any more, and is looked for once again
+        assert house.rmas(ret) == 1
+    else:
+        assert house.posts(path) == before
+        assert house.codes(ret.id) == ["ACTION_UNCONFIRMED"]
+
+
+def test_a_return_that_cannot_be_read_again_just_before_a_create_is_looked_at_anew(house: Two) -> None:
+    ret = house.shipped(1)
+    house.world.deliver(house.integration)
+    asked: list[str] = []
+
+    def the_second_look_fails(system: str, request: Any) -> None:
+        if request.path.endswith("/details"):
+            asked.append(request.path)
+            if len(asked) == 2:
+                house.fault("loop", "GET", "/details", answers(500), times=4)
+
+    house.before.append(the_second_look_fails)
+    (outcome,) = house.integration.run_due(limit=1)
+    assert (outcome.result, house.rmas(ret)) == ("created", 1)
+    assert len(asked) == 1 + 4 + 1 + 1  # read; not read again in four tries; read anew; read again
 
 
 # ------------------------------------------------------------------------------------------------------- poison

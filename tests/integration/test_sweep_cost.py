@@ -130,7 +130,7 @@ def test_a_day_on_which_everything_is_counted_costs_a_process_each() -> None:
 
 
 def open_returns(count: int, days: int = 30) -> tuple[Counter[str], Counter[str], House]:
-    """So many open returns over so many days, announced, none of them changed for three days."""
+    """So many open returns over so many days, announced; a sweep, and another one five days after it, which is measured."""
     house = House(webhooks=False)
     world = house.world
     world.outbox.lost = True
@@ -144,24 +144,21 @@ def open_returns(count: int, days: int = 30) -> tuple[Counter[str], Counter[str]
         line = world.whiplash.new_line(item, 1)
         world.whiplash.create(lines=[line], return_id=ret.id, status=100, original_id=str(ret.id), tracking=label.tracking)
     assert house.integration.sweep().complete
-    world.clock.advance(days=4)
-    assert house.integration.sweep().complete
-    world.clock.advance(days=1)
-    house.calls.clear()
-    began = world.clock.now()
     last = house.integration.health().last_complete_sweep
-    since = last - timedelta(hours=48)
+    world.clock.advance(days=5)
+    house.calls.clear()
+    began, since = world.clock.now(), last - timedelta(hours=48)
     report = house.integration.sweep()
     assert report.complete
     assert report.actions == {}
     assert report.flow is not None
     assert report.flow.returns == count
-    if count > 20:  # they are listed by creation, which takes fewer calls than asking for each by its id
-        oldest = min(ret.created_at for ret in world.loop.returns.values())
-        loop = listed(house, "updated_at", since, began) + listed(house, "created_at", oldest - timedelta(hours=48), began)
-    else:
-        loop = listed(house, "updated_at", since, began) + count
-    formula = Counter({"loop": loop + 1, "whiplash": 2 * paged(0) + keyed(count, with_rma=True)})
+    missing = sum(ret.updated_at < since for ret in world.loop.returns.values())
+    oldest = min(ret.created_at for ret in world.loop.returns.values())
+    by_creation = listed(house, "created_at", oldest - timedelta(hours=48), began)
+    loop = listed(house, "updated_at", since, began) + min(missing, by_creation)
+    changed = sum(notice.updated_at >= since for notice in world.whiplash.notices())
+    formula = Counter({"loop": loop + 1, "whiplash": paged(changed) + paged(0) + keyed(count, with_rma=True)})
     return formula, measured(house), house
 
 

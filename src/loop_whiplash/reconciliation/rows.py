@@ -69,12 +69,6 @@ class Reading:
             self.fail(f"row {self.rows:,} cannot be read and names no return: {what}")
         self.complete = False
 
-    def differs(self, what: str) -> None:
-        """The same id came twice with different content."""
-        self.differing += 1
-        if len(self.differing_examples) < EXAMPLES:
-            self.differing_examples.append(what)
-
     def report(self) -> SideReport:
         """The account, for the report."""
         problems = list(self.problems)

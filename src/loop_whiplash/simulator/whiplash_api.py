@@ -441,7 +441,9 @@ class WhiplashApi:
         elif kind == "Order":
             rows = [self._order(order)["originator"] for order in self._whiplash.orders()]
         elif kind == self._whiplash.manners.originated_type:
-            rows = [notice_originator(notice) for notice in self._whiplash.indexed() if notice.original_id is not None]
+            named = (notice for notice in self._whiplash.indexed() if notice.original_id is not None)
+            asked = narrowed(parse(params.get("search")), named, {"original_id": lambda notice: notice.original_id})
+            rows = [notice_originator(notice) for notice in asked]
         return self._page(rows, lambda row: row, params, headers, "id asc", dict)
 
     # ---------------------------------------------------------------------------------------- notifications
