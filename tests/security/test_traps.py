@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 import loop_whiplash
-from loop_whiplash import Integration, LoopClient, LoopWhiplashError, MemoryLedger, SQLiteLedger, WhiplashClient
+from loop_whiplash import Integration, LoopClient, LoopWhiplashError, MemoryLedger, Settings, SQLiteLedger, WhiplashClient
 from loop_whiplash.http.retry import Retry
 from loop_whiplash.ledger import Event
 from loop_whiplash.simulator import World
@@ -95,6 +95,32 @@ def test_forged_bombs_leave_nothing_behind(house: tuple[World, Integration, Path
         assert integration.handle_loop(body, sign_loop(body, "somebody else's")).status == 401
         sizes.append(sum(each.stat().st_size for each in path.parent.iterdir()))
     assert sizes[0] == sizes[2] < 500_000  # that there was one is noted, once an hour
+
+
+def test_two_secrets_in_turn_make_the_ledger_write_no_more_than_one(tmp_path: Path) -> None:
+    class Watched(MemoryLedger):
+        puts = gets = 0
+
+        def put(self, key: str, value: str | None) -> None:
+            self.puts += 1
+            super().put(key, value)
+
+        def get(self, key: str) -> str | None:
+            self.gets += 1
+            return super().get(key)
+
+    world = World(seed=2)
+    ledger = Watched(clock=world.clock.now)
+    with LoopClient("key") as loop, WhiplashClient("token", customer_id=1) as whiplash:
+        settings = Settings(start=world.clock.now())
+        integration = Integration(
+            loop, whiplash, ledger=ledger, settings=settings, loop_secrets=["one", "two"], whiplash_secrets=["w"], clock=world.clock.now
+        )
+        sample = loop_return_webhook()
+        for number in range(20):
+            assert integration.handle_loop(sample.body, sample.headers(("one", "two", "forged")[number % 3])).status in (200, 401)
+    assert ledger.puts <= 3
+    assert ledger.gets <= 3
 
 
 # --------------------------------------------------------------------------------------------------------- the network

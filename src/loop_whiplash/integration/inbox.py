@@ -8,6 +8,7 @@ five times): 200 stored; 202 genuine but unreadable, kept aside and reported; 40
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import attrs
 
 from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, MalformedPayload
 from loop_whiplash.http.flow import Store
-from loop_whiplash.ledger.protocol import Event
+from loop_whiplash.ledger.protocol import Event, Ledger
 from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
 from loop_whiplash.returns import return_id_of
 from loop_whiplash.signatures import Headers, Verified
@@ -118,9 +119,22 @@ def refused_key(system: str) -> str:
     return f"webhook/{system}/refused"
 
 
+#: What this process has noted of late, by ledger, so that a webhook costs no read: (key, what) → when.
+_noted: weakref.WeakKeyDictionary[Ledger, dict[tuple[str, str], datetime]] = weakref.WeakKeyDictionary()
+
+
 def _note(core: Core, key: str, what: str) -> None:
     """Remember it for `check`, at most once an hour: nobody may make the ledger write by sending rubbish."""
     at = core.now()
+    noted = _noted.setdefault(core.ledger, {})
+    last = noted.get((key, what))
+    if last is not None and timedelta(0) <= at - last < NOTED_EVERY:
+        return
+    _remember(core, key, what, at)
+    noted[key, what] = at
+
+
+def _remember(core: Core, key: str, what: str, at: datetime) -> None:
     stored = core.ledger.get(key)
     if stored is not None:
         before, _, said = stored.partition(" ")
