@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -79,6 +79,8 @@ def _described(module: Any) -> Iterator[str]:
             yield from _members(value)
         elif inspect.isroutine(value):
             yield f"{title}({_parameters(value)})"
+        elif isinstance(value, Mapping):
+            yield f"{title} = {', '.join(map(str, value))}"
         else:
             yield f"{title} = {re.sub(r' at 0x[0-9a-f]+', '', str(value))}"
 
