@@ -103,10 +103,11 @@ class Driver:
         return task
 
     def run_until(self, end: datetime, *, idle: Callable[[], None] | None = None) -> None:
-        """Let everything happen that is due by `end`; `idle` is called after each move of the clock."""
+        """Let everything happen that is due by `end`. `idle` is called after each move of the clock, and delivers what webhooks are due."""
         clock = self.world.clock
         while True:
-            following = min(filter(None, (clock.next_at(), self.world.outbox.next_at())), default=None)
+            post = self.world.outbox.next_at() if idle is not None else None
+            following = min(filter(None, (clock.next_at(), post)), default=None)
             if following is None or following > end:
                 clock.advance_to(end)
                 return
