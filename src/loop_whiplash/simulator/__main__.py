@@ -57,15 +57,18 @@ def _run(first: int, least: int, faults: tuple[str, ...], workers: int, seconds:
     began, steps, done = time.monotonic(), 0, 0
     progress = _Progress(least)
     struck, strikes, broken = Counter[str](), Counter[str](), list[Result]()
-    for result in run_seeds(first, least, faults, workers, None if seconds is None else began + seconds):
-        done += 1
-        steps += result.steps
-        struck.update(result.families)
-        strikes.update(result.faults)
-        if result.violations:
-            broken.append(result)
-            _show(result, given=",".join(faults))
-        progress.show(done, steps, len(broken))
+    try:
+        for result in run_seeds(first, least, faults, workers, None if seconds is None else began + seconds):
+            done += 1
+            steps += result.steps
+            struck.update(result.families)
+            strikes.update(result.faults)
+            if result.violations:
+                broken.append(result)
+                _show(result, given=",".join(faults))
+            progress.show(done, steps, len(broken))
+    except KeyboardInterrupt:
+        print("stopped; what was run by then:")
     progress.end()
     took = time.monotonic() - began
     print(
