@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fixture_files import fixture
 from loop_whiplash import ConsumerReturn, ConsumerReturnStatus, ExpectedUnit, Receipt, Rma, to_consumer_return, to_receipt
-from loop_whiplash.returns import MAX_UNITS_PER_LINE, with_item_ids
+from loop_whiplash.returns import MAX_UNITS, MAX_UNITS_PER_LINE, with_item_ids
 
 
 def receipt(*lines: dict[str, Any], line_map: dict[str, tuple[str, ...]] | None = None, prefix: str = "", **fields: Any) -> Receipt:
@@ -144,6 +144,13 @@ def test_an_absurd_count_makes_no_units_and_is_told(line: dict[str, Any], said: 
     assert [unit.id for unit in found.units] == ["2/1"]
     assert said in found.problems[0]
     assert "line 1" in found.problems[0]
+
+
+def test_a_receipt_of_more_than_a_truck_makes_no_more_units() -> None:
+    found = receipt(*[{"quantity_good": MAX_UNITS_PER_LINE} for _ in range(500)])
+    assert len(found.units) == MAX_UNITS
+    assert "more than 20,000 units" in found.problems[0]
+    assert len(found.lines) == 500
 
 
 def test_a_line_listed_twice_is_counted_once_and_told_when_it_differs() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .from_loop import to_rma
-from .from_whiplash import MAX_UNITS_PER_LINE, return_id_of, to_receipt, with_item_ids
+from .from_whiplash import MAX_UNITS, MAX_UNITS_PER_LINE, return_id_of, to_receipt, with_item_ids
 from .model import ExpectedUnit, Receipt, ReceiptLine, ReceivedUnit, Rma
 from .to_whiplash import ConsumerReturnDraft, to_consumer_return
 
 __all__ = [
+    "MAX_UNITS",
     "MAX_UNITS_PER_LINE",
     "ConsumerReturnDraft",
     "ExpectedUnit",

@@ -14,6 +14,9 @@ from .model import Receipt, ReceiptLine, ReceivedUnit, Rma
 MAX_UNITS_PER_LINE = 10_000
 """More than a pallet of one item in one parcel is a slip of the keyboard, not a count."""
 
+MAX_UNITS = 20_000
+"""In all of one consumer return, for the same reason."""
+
 _RETURN_ID = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -35,8 +38,8 @@ def to_receipt(
     is no choice: the item stands for one line, or as many of its units were counted as it has lines. Otherwise units
     of one item are alike, and only the item id says what they are.
 
-    A negative count, one beyond `MAX_UNITS_PER_LINE`, a line listed twice, or a record without lines (V2.1, some
-    webhooks) is told in `problems` and makes no units.
+    A negative count, one beyond `MAX_UNITS_PER_LINE` or with the others beyond `MAX_UNITS`, a line listed twice, or a
+    record without lines (V2.1, some webhooks) is told in `problems` and makes no units.
 
     Example:
         >>> line = {"id": 5, "sku": "A", "quantity": 2, "quantity_good": 1, "quantity_damaged": 1}
@@ -55,7 +58,7 @@ def to_receipt(
                 problems.append(f"line {item.id} is listed twice with different counts")
             continue
         lines[item.id] = _line(item)
-        wrong = _absurd(item)
+        wrong = _absurd(item, len(units))
         if wrong:
             problems.append(wrong)
         else:
@@ -104,12 +107,14 @@ def _line(item: ReturnItem) -> ReceiptLine:
     )
 
 
-def _absurd(item: ReturnItem) -> str | None:
+def _absurd(item: ReturnItem, before: int) -> str | None:
     good, damaged = item.quantity_good, item.quantity_damaged
     if good < 0 or damaged < 0:
         return f"line {item.id} counts less than nothing: {good} good, {damaged} damaged; correct the count in Whiplash"
     if good + damaged > MAX_UNITS_PER_LINE:
         return f"line {item.id} counts {good + damaged:,} units, more than {MAX_UNITS_PER_LINE:,}; correct the count in Whiplash"
+    if before + good + damaged > MAX_UNITS:
+        return f"with line {item.id} more than {MAX_UNITS:,} units are counted; correct the counts in Whiplash"
     return None
 
 
