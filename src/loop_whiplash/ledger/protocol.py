@@ -11,7 +11,7 @@ hold them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -188,9 +188,3 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Give back connections. Idempotent."""
-
-
-def rows(pages: Iterable[list[CaseRow]]) -> Iterator[CaseRow]:
-    """Flatten pages."""
-    for page in pages:
-        yield from page
