@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from house import House
 
-from loop_whiplash import Happening, Policy
+from loop_whiplash import Happening, Policy, replay, sign_loop
+from loop_whiplash.ledger.protocol import Event
+from loop_whiplash.reconciliation import history_in
 
 
 @pytest.fixture
@@ -139,3 +141,31 @@ def test_an_rma_that_others_made_is_known_and_what_could_not_be_made_is_said(sha
     assert shadow.codes(theirs.id) == []
     assert shadow.codes(unknown.id) == ["UNRESOLVED_ITEM"]
     assert {method for _, method, _ in shadow.calls} == {"GET"}
+
+
+# ------------------------------------------------------------------------------------------------- stored history
+
+
+def test_what_the_ledger_stores_is_replayed_under_another_policy(house: House) -> None:
+    returns = [house.announced(1) for _ in range(3)]
+    for damaged, ret in enumerate(returns[:2]):
+        house.world.warehouse.receive(ret, damaged=damaged)
+    house.run(days=1)
+    house.integration.handle_loop(b"{", sign_loop(b"{", house.world.loop_secret))
+    stored = [history_in(house.case(ret).history) for ret in returns]
+    assert all(told is not None for told in stored)
+    result = replay([told for told in stored if told is not None], Policy(), Policy(min_condition="damaged"))
+    assert (result.cases, result.skipped) == (2, 1)
+    (change,) = result.changes
+    assert (change.return_id, change.before, change.after) == (returns[1].id, "FLAG", "PROCESS")
+    assert change.money == returns[1].now.value
+
+
+def test_what_no_webhook_told_is_no_history(house: House) -> None:
+    ret = house.announced(1)
+    labels_only = [event for event in house.case(ret).history if not event.source.startswith("return ")]
+    assert {event.source for event in labels_only} >= {"label label.updated", "consumer_return.created"}
+    poison = [Event(kind="loop.hint", return_id=1, at=house.start, body=body) for body in (b"[", b"[1]", b"\xff", b'{"topic": "return"}')]
+    assert history_in([*labels_only, *poison]) is None
+    house.integration.forget(ret.id)
+    assert history_in(house.case(ret).history) is None

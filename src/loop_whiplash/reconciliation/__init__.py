@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .case import CaseView, HistoryEntry, UnitView, view_case
 from .join import reconcile
-from .replay import Change, Replay, ReplayCase, history_of, replay
+from .replay import Change, Replay, ReplayCase, history_in, history_of, replay
 from .report import Cell, Flow, Report, SideReport, Totals
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "SideReport",
     "Totals",
     "UnitView",
+    "history_in",
     "history_of",
     "reconcile",
     "replay",

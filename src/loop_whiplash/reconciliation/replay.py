@@ -6,15 +6,16 @@ deadline, so that what is compared is where each policy ends up, and when.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
-from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.errors import ConfigurationError, DecodeError
 from loop_whiplash.loop.models import Return
 from loop_whiplash.matching.decision import Decision, Matcher, Verdict
 from loop_whiplash.matching.policy import Policy
@@ -29,7 +30,7 @@ from .report import Cell
 from .rows import problem_of
 from .wording import amount, amounts, count_of
 
-__all__ = ["Change", "Replay", "ReplayCase", "history_of", "replay"]
+__all__ = ["Change", "Replay", "ReplayCase", "history_in", "history_of", "replay"]
 
 #: No policy has more deadlines one after the other than this.
 _STEPS = 16
@@ -140,8 +141,9 @@ def replay(
     """Judge every return of `cases` by both policies and say which decisions change, in count and money. Pure.
 
     A case is a `ReplayCase`, an `Observation`, or a pair of a return and its consumer returns, as models or as the vendors'
-    JSON objects; `history_of` makes them of two exports. Each is judged as if it were open and unpaid. `at` None: from
-    the time its last goods were counted, following every deadline to where the policy ends up; a time: as asked then.
+    JSON objects; `history_of` makes them of two exports, `history_in` of what a ledger stores. Each is judged as if it
+    were open and unpaid. `at` None: from the time its last goods were counted, following every deadline to where the
+    policy ends up; a time: as asked then.
 
     Raises:
         ConfigurationError: a policy is no `Policy`, or `at` has no time zone. A bad return is told in `problems`.
@@ -192,6 +194,39 @@ def history_of(
     for each in returns:
         decoded = Return.from_dict(each) if isinstance(each, Mapping) else each
         yield decoded, list(by_return.get(decoded.return_id if isinstance(decoded, Rma) else decoded.id, {}).values())
+
+
+class Told(Protocol):
+    """What is read of a ledger's event."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+def history_in(events: Iterable[Told]) -> tuple[Return, list[ConsumerReturn]] | None:
+    """One return as its webhooks told it, for `replay`: give it the `history` of a case, oldest first.
+
+    The last word counts, about the return and about each of its consumer returns. None where no webhook told of its
+    lines: label webhooks carry none, what a sweep found is not stored, and `forget` deletes bodies. A body that cannot be
+    read is passed over.
+    """
+    told: Return | None = None
+    counted: dict[int, ConsumerReturn] = {}
+    for event in events:
+        try:
+            said = json.loads(event.body) if event.body else None
+            if not isinstance(said, dict):
+                continue
+            if event.kind == "loop.hint" and said.get("topic") == "return":
+                told = Return.from_dict(said)
+            elif event.kind == "whiplash.hint" and "consumer_return" in said:
+                row = ConsumerReturn.from_dict(said["consumer_return"])
+                counted[row.id] = row
+        except (ValueError, RecursionError, DecodeError):
+            continue
+    return None if told is None else (told, list(counted.values()))
 
 
 def _case(given: Any, policy: Policy, prefix: str) -> ReplayCase:
