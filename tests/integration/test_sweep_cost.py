@@ -58,6 +58,7 @@ def keyed(returns: int, with_rma: bool) -> int:
 # What one action takes on each side, besides: reading the return again, its RMA by key, and what the action itself asks for.
 CREATE = Counter({"loop": 2, "whiplash": 8})
 PROCESS = Counter({"loop": 2, "whiplash": 3})
+FLAG = Counter({"loop": 5, "whiplash": 3})
 
 
 def measured(house: House) -> Counter[str]:
@@ -124,6 +125,26 @@ def test_a_day_on_which_everything_is_counted_costs_a_process_each() -> None:
         "loop": 10 + 10 + 1 + PROCESS["loop"] * 30,
         "whiplash": paged(30) + 1 + keyed(30, with_rma=True) + PROCESS["whiplash"] * 30,
     }
+
+
+def acted(house: House, ret: Any) -> Counter[str]:
+    """The calls of one look at one return, with what is done about it."""
+    house.calls.clear()
+    outcome = house.integration.advance(ret.id)
+    assert outcome.status == "acted"
+    return measured(house)
+
+
+def test_what_each_action_costs() -> None:
+    house = House(webhooks=False)
+    with_order, without = house.shipped(1), house.shipped(1, in_whiplash=False)
+    assert acted(house, with_order) == CREATE
+    assert acted(house, without) == CREATE  # items by SKU and by barcode, instead of the order's parts and RMAs
+    house.world.clock.advance(hours=1)
+    house.world.warehouse.receive(with_order)
+    house.world.warehouse.receive(without, damaged=1)
+    assert acted(house, with_order) == PROCESS
+    assert acted(house, without) == FLAG
 
 
 # ------------------------------------------------------------------------------------------------------ open returns
