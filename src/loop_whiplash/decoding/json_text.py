@@ -16,6 +16,7 @@ except ImportError:  # pragma: no cover - without orjson the same tests run on t
 MAX_DEPTH = 64
 """Deepest nesting of arrays and objects that is read; what either vendor sends has less than ten levels."""
 
+_HALF = range(MAX_DEPTH // 2)
 _NEITHER_BRACKET_NOR_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
 _ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
 
@@ -31,11 +32,11 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
     Raises `NotJson` for whatever is not JSON, is nested deeper than `MAX_DEPTH`, or says NaN or Infinity. Of a
     repeated key the last one counts.
     """
-    if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise NotJson(f"JSON is read from bytes, not from {type(body).__name__}")
     if type(body) is not bytes:
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            raise NotJson(f"JSON is read from bytes, not from {type(body).__name__}")
         body = bytes(body)
-    if _has_many(b"{", body) or _has_many(b"[", body):
+    if _may_be_deep(body):
         _check_depth(body)
     try:
         if orjson is not None and not exact:
@@ -54,14 +55,18 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _has_many(bracket: bytes, body: bytes) -> bool:
+def _may_be_deep(body: bytes) -> bool:
     """Enough of one bracket for a depth beyond `MAX_DEPTH`. Searching for the next one is quicker than counting them all."""
-    at = -1
-    for _ in range(MAX_DEPTH // 2):
-        at = body.find(bracket, at + 1)
-        if at < 0:
-            return False
-    return True
+    find = body.find
+    for bracket in (b"{", b"["):
+        at = find(bracket)
+        for _ in _HALF:
+            if at < 0:
+                break
+            at = find(bracket, at + 1)
+        else:
+            return True
+    return False
 
 
 def _check_depth(body: bytes) -> None:
