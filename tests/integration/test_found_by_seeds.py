@@ -22,3 +22,19 @@ def test_a_parcel_of_another_return_of_the_order_is_not_taken_for_this_ones() ->
     house.integration.release(second.id)
     house.run(days=1)
     assert (first.was_processed, second.was_processed) == (False, True)
+
+
+def test_a_create_whose_reply_was_lost_is_judged_by_the_same_evidence_before_and_after_it_is_known() -> None:
+    # Seed 552: the first look at an RMA in doubt knew no Loop lines of it, the next one did; that read as a correction.
+    house = House(webhooks=False)
+    ret = house.world.shopper.submit_return(2)
+    house.world.carrier.scan(ret, "delivered")
+    house.world.network.in_doubt(1.0, within=0.0)
+    while not house.rmas(ret):
+        house.integration.sweep()
+        house.world.clock.advance(minutes=20)
+    house.world.network.quiet()
+    house.world.warehouse.receive(ret)
+    house.run(days=2)
+    assert ret.was_processed
+    assert house.codes(ret.id) == []

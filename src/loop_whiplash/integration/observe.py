@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from loop_whiplash.errors import ApiError, DecodeError, ListIncomplete, NotFound
 from loop_whiplash.loop.calls import get_return
+from loop_whiplash.planning import learn
 from loop_whiplash.planning.model import Journal, Observation
 from loop_whiplash.returns import to_receipt, to_rma, with_item_ids
 from loop_whiplash.returns.model import Receipt, Rma
@@ -47,30 +48,38 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
     """Both sides, now; a side that could not be read is marked so and says why."""
     read_from = core.now()
     problems: list[str] = []
-    receipts: tuple[Receipt, ...] = ()
-    rma: Rma | None = None
+    rows: list[ConsumerReturn] = []
+    read: Rma | None = None
     whiplash_read = loop_read = True
     try:
-        receipts = receipts_of(core, journal, await _consumer_returns(core, return_id, journal))
+        rows = await _consumer_returns(core, return_id, journal)
     except (ApiError, ListIncomplete) as unread:
         whiplash_read = False
         problems.append(_sentence("Whiplash", unread))
     try:
-        rma = rma_of(journal, to_rma(await core.loop.perform(get_return(return_id))))
+        read = to_rma(await core.loop.perform(get_return(return_id)))
     except NotFound:
-        rma = None
+        read = None
     except ApiError as unread:
         loop_read = False
         problems.append(_sentence("Loop", unread))
-    return Observation(
-        return_id=return_id,
-        rma=rma,
-        receipts=receipts,
-        loop_read=loop_read,
-        whiplash_read=whiplash_read,
-        problems=tuple(problems),
-        read_from=read_from,
-    )
+
+    def seen(journal: Journal) -> Observation:
+        return Observation(
+            return_id=return_id,
+            rma=rma_of(journal, read) if read is not None else None,
+            receipts=receipts_of(core, journal, rows),
+            loop_read=loop_read,
+            whiplash_read=whiplash_read,
+            problems=tuple(problems),
+            read_from=read_from,
+        )
+
+    observation = seen(journal)
+    settled = learn(journal, observation, at=core.now(), settings=core.settings)
+    # An RMA whose create was in doubt is known from this look on, and read with its line map at once: what is decided on now and what
+    # the next look sees must be the same evidence.
+    return observation if settled.create == journal.create else seen(settled)
 
 
 async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> list[ConsumerReturn]:

@@ -6,6 +6,7 @@ and can fail as storage fails: before a transaction, or after it was committed.
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -136,6 +137,13 @@ class Record:
                 self.held.discard(event.return_id)
             case "person.retry":
                 self.retries[event.return_id] += 1
+            case "person.attach":
+                self.attach(int(json.loads(event.body)["consumer_return_id"]), event.return_id)
+
+    def attach(self, consumer_return_id: int, return_id: int) -> None:
+        """A consumer return is a return's from now on."""
+        self.attached[consumer_return_id] = return_id
+        self.attached_at.setdefault(consumer_return_id, self.world.clock.now())
 
     def reply(self, message: Message, reply: WebhookReply | None, error: Exception | None, began: datetime) -> None:
         """A webhook was answered. What was answered with 2xx must be stored by now; and nothing a sender sends may raise."""
@@ -283,8 +291,7 @@ class Watched:
         fails = self._may_fail()
         self.ledger.put(key, value)
         if key.startswith("rma/") and value is not None:
-            self._record.attached[int(key[4:])] = int(value)
-            self._record.attached_at.setdefault(int(key[4:]), self._record.world.clock.now())
+            self._record.attach(int(key[4:]), int(value))
         self._then(fails)
 
     def __getattr__(self, name: str) -> Any:
