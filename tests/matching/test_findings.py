@@ -509,3 +509,57 @@ def test_days_late_are_counted_to_the_moment() -> None:
     assert match(rma(A), [receipt(a, at=T + timedelta(microseconds=1))], policy=policy, at=T).verdict is Verdict.FLAG
     arrived_before = receipt(a, at=T + DAY, arrived_at=T)
     assert match(rma(A), [arrived_before], policy=policy, at=T + DAY).verdict is Verdict.PROCESS
+
+
+def test_a_substitute_and_a_part_of_a_set_are_asked_what_their_line_asks() -> None:
+    by_outcome: dict[str, Any] = {"min_condition": "damaged", "min_condition_by_outcome": {"exchange": "good"}}
+    wanted = rma(expect(1, "A", product_id="p", outcome="exchange"))
+    other = receipt(count("u1", "A-XL", "damaged", product_id="p"))
+    decision = match(wanted, [other], policy=Policy(substitutes="same_product", **by_outcome), at=T)
+    assert [(finding.code, finding.setting) for finding in decision.findings] == [("CONDITION_BELOW_MIN", "min_condition_by_outcome")]
+    whole = rma(expect(1, "K", outcome="exchange"))
+    decision = match(whole, [receipt(count("u1", "A", "damaged"), b)], policy=Policy(bundles={"K": {"A": 1, "B": 1}}, **by_outcome), at=T)
+    assert [(finding.code, finding.units) for finding in decision.findings] == [("CONDITION_BELOW_MIN", ("1", "u2", "u1"))]
+
+
+def test_an_outcome_of_several_words_may_have_a_condition_of_its_own() -> None:
+    policy = Policy(min_condition_by_outcome={"exchange+refund": "damaged", "default": "damaged"})
+
+    def settings(outcome: str | None) -> list[str | None]:
+        decision = match(rma(expect(1, "A", outcome=outcome)), [receipt(count("u1", "A", "damaged"))], policy=policy, at=T)
+        return [finding.setting for finding in decision.findings]
+
+    assert settings("exchange+refund") == settings(None) == []
+    assert settings("refund+exchange") == settings("exchange") == ["min_condition"]
+    surplus = match(
+        rma(A), [receipt(a, count("u2", "Z", "damaged"))], policy=attrs.evolve(policy, unexpected="accept"), at=T
+    )  # fmt: skip
+    assert [(finding.code, finding.setting) for finding in surplus.findings if finding.blocking] == [
+        ("CONDITION_BELOW_MIN", "min_condition")
+    ]
+
+
+def test_a_kept_line_is_known_by_what_it_carries() -> None:
+    kept = rma(A, expect(2, "b", outcome="keep"))
+    said = "Unit u2 (B) came for line 2, which was not to come here."
+    decision = match(kept, [receipt(a, b)], policy=Policy(sku_case="ignore"), at=T)
+    assert [finding.message for finding in decision.findings if finding.code == "UNEXPECTED"] == [said]
+    named = match(kept, [receipt(a, count("u2", "B", line_id="2"))], at=T)
+    assert [finding.message for finding in named.findings if finding.blocking] == [said]
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (DAY, "1 day"), (2 * DAY, "2 days"), (HOUR, "1 hour"), (36 * HOUR, "36 hours"), (timedelta(minutes=1), "1 minute"),
+        (timedelta(seconds=90), "90 seconds"), (timedelta(seconds=1), "1 second"), (timedelta(milliseconds=5), "no time"),
+    ],
+)  # fmt: skip
+def test_lengths_of_time_are_said_in_the_largest_whole_unit(length: timedelta, words: str) -> None:
+    decision = match(rma(A), [receipt(a)], policy=Policy(settle_window=length), at=T)
+    assert decision.findings[0].message.startswith(f"A finished receipt rests {words}, until 2026-01-")
+
+
+def test_an_identifier_with_a_colon_is_said_whole() -> None:
+    decision = match(rma(A), [receipt(a, count("u2", barcode="urn:x:1"))], at=T)
+    assert decision.findings[0].message == "Unit u2 (barcode urn:x:1) is not in this return."

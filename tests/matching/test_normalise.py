@@ -163,6 +163,10 @@ def test_a_part_of_a_set_never_counts_as_the_set() -> None:
     assert generous.verdict is Verdict.WAIT
 
 
+def test_a_set_of_which_nothing_came_is_missing() -> None:
+    assert [finding.code for finding in whole(count("u1", "Z")).findings] == ["UNEXPECTED", "SHORT"]
+
+
 def test_parts_that_are_lines_of_their_own_go_there_first() -> None:
     expected = rma(expect(1, "KIT"), expect(2, "CUP"))
     parts = [count("u1", "CUP"), count("u2", "CUP"), count("u3", "LID")]

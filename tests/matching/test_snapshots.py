@@ -239,3 +239,16 @@ def test_time_does_not_overflow() -> None:
     assert judged(receipt(a, b), at=LAST).verdict is Verdict.PROCESS
     begin = datetime.min.replace(tzinfo=UTC)
     assert match(rma(A, created_at=begin), [receipt(a, at=begin)], policy=Policy(days_late_flag=366), at=begin).verdict is Verdict.PROCESS
+
+
+def test_an_empty_box_and_one_that_is_open_wait_for_the_open_one() -> None:
+    opened = receipt(receipt_id=78, final=False, status=200, at=T + DAY)
+    decision = judged(receipt(), opened)
+    assert (decision.verdict, decision.deadline) == (Verdict.WAIT, T + 8 * DAY)
+    assert decision.findings[0].message.startswith("2 units expected, none counted; the box is in the warehouse.")
+
+
+def test_once_an_empty_box_was_counted_what_is_final_is_final() -> None:
+    assert judged(receipt(return_id=502)).verdict is Verdict.FLAG
+    assert judged(receipt(return_id=502, at=None)).verdict is Verdict.FLAG
+    assert judged(receipt(at=None)).verdict is Verdict.FLAG
