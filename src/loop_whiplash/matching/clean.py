@@ -46,24 +46,43 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
     for line in receipt.lines:
         if line.quantity_good < 0 or line.quantity_damaged < 0:
             return False
-    left = list(zip(*map(_EXPECTED, rma.units), strict=True))
-    right = list(zip(*map(_RECEIVED, receipt.units), strict=True))
-    conditions = right[5]
-    if conditions.count("good") + conditions.count(None) != size:
-        return False
-    if size > 1 and (len({line_id.strip() for line_id in left[0]}) != size or len(set(right[6])) != size):
-        return False
+    expected, received = list(map(_EXPECTED, rma.units)), list(map(_RECEIVED, receipt.units))
     plain_outcome = rules.plain_outcome
-    for outcome in left[5]:
+    for wanted, came in zip(expected, received, strict=True):
+        condition, outcome = came[5], wanted[5]
+        if condition != "good" and condition is not None:
+            return False
         if not plain_outcome[rma.outcome if outcome is None or outcome == "default" else outcome]:
             return False
-    shared = _shared(left, right, size, rules.ignore_case)
-    if not shared:
+    if size > 1 and (len({wanted[0].strip() for wanted in expected}) != size or len({came[6] for came in received}) != size):
         return False
-    if all(ours == theirs for _, ours, theirs in shared):
+    if _agree_in_order(expected, received, rules.ignore_case):
         return True
+    shared = _shared(list(zip(*expected, strict=True)), list(zip(*received, strict=True)), size, rules.ignore_case)
+    if not shared or size == 1:
+        return False
     keys, others = _keys(shared)
-    return size > 1 and bool(sorted(keys) == sorted(others))
+    return bool(sorted(keys) == sorted(others))
+
+
+def _agree_in_order(expected: list[Any], received: list[Any], ignore_case: bool) -> bool:
+    """Whether the units agree as they stand, first with first: the usual case, and the cheapest to see."""
+    first, first_came = expected[0], received[0]
+    agreed = False
+    for kind, memory in _CASELESS if ignore_case else _EXACT:
+        if first_came[kind] is None or first[kind] is None:
+            for unit in received if first_came[kind] is None else expected:
+                if unit[kind] is not None:
+                    return False
+            continue
+        for wanted, came in zip(expected, received, strict=True):
+            ours, theirs = wanted[kind], came[kind]
+            if memory is not None:
+                ours, theirs = memory[ours], memory[theirs]
+            if ours != theirs or ours is None:
+                return False
+        agreed = True
+    return agreed
 
 
 def _shared(left: list[Any], right: list[Any], size: int, ignore_case: bool) -> list[tuple[int, Any, Any]] | None:
@@ -93,28 +112,29 @@ def _keys(shared: list[tuple[int, Any, Any]]) -> tuple[Any, Any]:
 
 def clean_pairs(rma: Rma, receipt: Receipt, policy: Policy) -> tuple[Pair, ...]:
     """The pairs of a clean return."""
-    expected, received = rma.units, receipt.units
+    expected, received, ignore_case = rma.units, receipt.units, policy.compiled.ignore_case
     size = len(expected)
-    left = list(zip(*map(_EXPECTED, expected), strict=True))
-    right = list(zip(*map(_RECEIVED, received), strict=True))
-    shared = _shared(left, right, size, policy.compiled.ignore_case) or []
-    keys, others = _keys(shared)
-    kind, values, _ = shared[0]
+    wanted, came = list(map(_EXPECTED, expected)), list(map(_RECEIVED, received))
+    # Of a kind that the first of both sides carry, all do.
+    kinds = _CASELESS if ignore_case else _EXACT
+    kind, memory = next(both for both in kinds if wanted[0][both[0]] is not None and came[0][both[0]] is not None)
     prefix = TIERS[kind] + ":"
+    values = [unit[kind] if memory is None else memory[unit[kind]] for unit in wanted]
     if size == 1:
-        return (make_pair(left[0][0], right[6][0], f"{prefix}{values[0]}"),)
-    partner = dict(zip(others, right[6], strict=True))
+        return (make_pair(wanted[0][0], came[0][6], f"{prefix}{values[0]}"),)
+    partner = {(unit[kind] if memory is None else memory[unit[kind]]): unit[6] for unit in came}
     if len(partner) == size:
-        pairs = [make_pair(line_id, partner[key], f"{prefix}{value}") for line_id, key, value in zip(left[0], keys, values, strict=True)]
+        pairs = [make_pair(unit[0], partner[value], f"{prefix}{value}") for unit, value in zip(wanted, values, strict=True)]
         return tuple(sorted(pairs, key=line_order))
     # Some units are equal: which goes with which is a matter of canonical order.
+    keys, others = _keys(_shared(list(zip(*wanted, strict=True)), list(zip(*came, strict=True)), size, ignore_case) or [])
     places = {unit.id: key for unit, key in zip(received, others, strict=True)}
     free: dict[Any, list[str]] = {}
     for unit in reversed(received_in_order(list(received))):
         free.setdefault(places[unit.id], []).append(unit.id)
-    key_of = dict(zip(left[0], zip(keys, values, strict=True), strict=True))
+    key_of = {unit[0]: (key, value) for unit, key, value in zip(wanted, keys, values, strict=True)}
     pairs = []
-    for wanted in in_order(list(expected)):
-        key, value = key_of[wanted.line_id]
-        pairs.append(make_pair(wanted.line_id, free[key].pop(), f"{prefix}{value}"))
+    for line in in_order(list(expected)):
+        key, value = key_of[line.line_id]
+        pairs.append(make_pair(line.line_id, free[key].pop(), f"{prefix}{value}"))
     return tuple(sorted(pairs, key=line_order))
