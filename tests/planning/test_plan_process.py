@@ -91,10 +91,12 @@ def test_sent_counts_until_a_person_allows_one_more() -> None:
     assert planned(rma(), counted(), journal=twice, decision="PROCESS").action is None
 
 
-def test_a_retry_that_cannot_be_sent_in_review_is_not_forgotten() -> None:
+def test_a_retry_that_cannot_be_sent_yet_is_not_forgotten() -> None:
     journal = Journal(process=Act(phase="none", sends=1), allowed_sends=2, failed_at=NOW - DAY)
     plan = planned(rma(state="review"), counted(), journal=journal, decision="PROCESS")
     assert (plan.action, [found.code for found in plan.breaks]) == (None, ["PROCESSING_FAILED"])
+    held = planned(rma(), counted(), journal=evolve(journal, held_by="kim", held_at=NOW), decision="PROCESS")
+    assert (held.rule, [found.code for found in held.breaks]) == ("held by a person", ["PROCESSING_FAILED"])
     assert planned(rma(state="open"), counted(), journal=journal, decision="PROCESS").action == Process(evidence="e-now")
 
 

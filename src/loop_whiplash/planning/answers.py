@@ -78,6 +78,8 @@ def _besides(s: Situation) -> Iterable[Break]:
         yield _break(s, "REVIEW_STALE", since=s.journal.held_at, reason=reason, next_step="release() it, or decide it in Loop.")
     if s.process_failed:
         yield _failed(s)
+    if s.retry_unused:
+        yield _retry_unused(s)
     if s.unreadable:
         yield _break(s, "UNREADABLE", since=None, reason=s.unreadable)
     nameless = [unit.id for receipt in s.receipts for unit in receipt.units if _nameless(unit)]
@@ -92,6 +94,12 @@ def _nameless(unit: object) -> bool:
 def _failed(s: Situation) -> Break:
     process = s.journal.process
     return _break(s, "PROCESSING_FAILED", since=process.settled_at or process.began_at, reason=f"Loop said: {process.reason or 'nothing'}")
+
+
+def _retry_unused(s: Situation, next_step: str | None = None) -> Break:
+    process = s.journal.process
+    reason = "A process of ours came to nothing; a person allowed one more, and it has not been sent yet."
+    return _break(s, "PROCESSING_FAILED", since=s.journal.failed_at or process.began_at, reason=reason, next_step=next_step)
 
 
 # ----------------------------------------------------------------------------------------------------- the shapes
@@ -455,11 +463,9 @@ def process_from_review(s: Situation) -> Plan:
 
 
 def in_review(s: Situation) -> Plan:
-    if s.retry_in_review:
-        reason = "A process of ours failed, a person allowed one more, and the return is in review: nothing is sent there."
+    if s.retry_unused:
         step = "Set the return back to open in Loop, and it is sent once more; or process it there by hand."
-        found = _break(s, "PROCESSING_FAILED", since=s.journal.failed_at or s.journal.process.began_at, reason=reason, next_step=step)
-        return _living(s, "A person allowed one more process, and the return is in review; a person's turn.", found)
+        return _living(s, "A person allowed one more process, and nothing is sent to a return in review.", _retry_unused(s, next_step=step))
     if not s.flagged_by_us:
         return _living(s, "In review, and not by us; a person's turn.")
     word = "what we flagged is cured by now; processing it from review is" if s.says_process else "it is"

@@ -212,10 +212,10 @@ class Situation:
         return self.journal.process.phase in ("refused", "failed")
 
     @Fact
-    def retry_in_review(self) -> bool:
-        """A process of ours came to nothing, and a person allowed one more that cannot be sent to a return in review."""
+    def retry_unused(self) -> bool:
+        """A process of ours came to nothing, and the one more that a person allowed has not been sent yet."""
         process = self.journal.process
-        return self.review and process.sends > 0 and process.phase == "none"
+        return process.phase == "none" and 0 < process.sends < self.journal.allowed_sends
 
     @Fact
     def flag_in_doubt(self) -> bool:

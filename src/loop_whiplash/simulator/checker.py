@@ -14,7 +14,8 @@ P5    `check_hints`: the same life, its webhooks in another order and several ti
 P6    every open case is looked at again within a week; after the years, every case is done or has an open break
 P7    nothing is done for good, called an orphan or deleted on the strength of something that was not seen
 P8    no flow of a worker raises on account of one return, or of anything a sender sends
-P9    the last decision of every return, made again of the facts it was made of, is the same, byte for byte
+P9    the last decision of every return, made again of the facts it was made of, is the same, byte for byte; and what is said
+      to have changed since it was acted upon has changed
 P10   no limiter lets more out than the published limits
 P11   `check_ledgers`: on another ledger the same seed is the same run, line by line
 P12   each flag announces a finding that no flag announced before; nothing is sent while a person holds the return, on a
@@ -76,7 +77,7 @@ def watch(run: Run) -> None:
 def check_calm(run: Run) -> list[Violation]:
     """What must hold once the storm is over, a whole sweep has come through and its waits are over."""
     found = [Violation(promise=promise, return_id=return_id, what=what) for promise, return_id, what in run.record.wrong]
-    for rule in (_one_rma, _no_double, _one_process, _paid_for_goods, _flags, _hands_off, _looked_at, _not_lost, _replayed):
+    for rule in (_one_rma, _no_double, _one_process, _paid_for_goods, _flags, _hands_off, _looked_at, _not_lost, _replayed, _corrected):
         found.extend(rule(run))
     return list(dict.fromkeys(found))
 
@@ -240,7 +241,7 @@ def _had_goods(run: Run, return_id: int, at: datetime) -> bool:
     since = at - run.lateness
     boxes = [(box, [(notice.updated_at, notice) for _, notice in box if notice]) for box in _versions(run, return_id, at)]
     times = sorted({since, *(time for views in boxes for view in views for time, _ in view if since <= time <= at)})
-    strict = run.exact and return_id not in run.life.edited
+    strict = run.exact and return_id not in run.life.edited | run.record.touched
     wanted = Counter(line.variant.sku for line in run.world.loop.returns[return_id].live_lines if line.outcome != "keep")
     for time in times:
         for view in (0, 1):  # as search shows it, and as reading by id does
@@ -359,6 +360,20 @@ def _replayed(run: Run) -> Iterator[Violation]:
         stored = (run.ledger.ledger.case(return_id) or _nothing()).summary.get("decision")
         if stored and stored["fingerprint"] == again.fingerprint and stored["evidence"] != again.evidence:
             yield Violation(promise="P9", return_id=return_id, what="equal fingerprints stand for different evidence")
+
+
+def _corrected(run: Run) -> Iterator[Violation]:
+    """What is said to have changed since we paid for it has changed."""
+    for ret in run.world.loop.returns.values():
+        paid = run.world.truth.processes(ret.id)
+        if not paid or "POST_ACTION_CORRECTION" not in _codes(run, ret.id) or ret.id in run.life.edited | run.record.touched:
+            continue
+        since = paid[-1].at - run.lateness
+        boxes = _versions(run, ret.id, run.world.clock.now())
+        counted = any(notice is None or notice.updated_at > since for box in boxes for _, notice in box)
+        attached = any(run.record.attached[number] == ret.id and at > since for number, at in run.record.attached_at.items())
+        if not counted and not attached:
+            yield Violation(promise="P9", return_id=ret.id, what="its evidence is said to have changed, and nothing was counted since")
 
 
 def _nothing() -> CaseRow:

@@ -30,7 +30,7 @@ class Habits:
         announced_by_hand: an RMA somebody made by hand before ours. same_order: a second return of one order.
         unknown_item, twin_item: SKUs that Whiplash does not know, or knows twice. unexpected: parcels nobody announced.
         thrown_away: RMAs that staff delete. never_scanned: parcels that are never handed over.
-        arrives: of those that are, how many reach the warehouse.
+        arrives: of those that are, how many reach the warehouse. early: parcels that may be counted before anybody was told of them.
         by_hand: things people do in Loop per return and day. instant: everything follows within minutes.
     """
 
@@ -51,6 +51,7 @@ class Habits:
     thrown_away: float = 0.0
     never_scanned: float = 0.05
     arrives: float = 0.95
+    early: float = 0.15
     by_hand: float = 0.0
     instant: float = 0.2
 
@@ -144,8 +145,7 @@ class Life:
                 at += self._some(1, longest)
         if self._share(self.habits.announced_by_hand):
             self._at(self._some(1, 4 * HOUR), f"somebody announces {ret.id} by hand", lambda: self._announce(ret))
-        # Now and then a parcel is counted before anybody was told of it.
-        return at + self._some(60, longest + 3600.0) if self._rng.random() < 0.85 else self._some(60, self.habits.days * DAY)
+        return self._some(60, self.habits.days * DAY) if self._share(self.habits.early) else at + self._some(60, longest + 3600.0)
 
     def _scan(self, ret: SimulatedReturn, status: str) -> None:
         if ret.labels:
