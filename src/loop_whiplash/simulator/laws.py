@@ -31,7 +31,9 @@ def check_hints(seed: int) -> list[Violation]:
 
 def _lived(seed: int, *, shuffled: bool) -> dict[int, Any]:
     run = Run(seed, SAME_LIFE, shape=Shape(returns=(1, 3), days=2.0, years=True))
-    run.life.habits.instant = run.life.habits.early = 0.0  # nothing else may fall between two hints
+    # Nothing else may fall between two hints: no parcel that overtakes them, nobody who acts.
+    run.life.habits.instant = run.life.habits.early = 0.0
+    run.life.habits.hands_off = True
     if shuffled:
         run.world.network.webhooks.duplicate(0.7, copies=3).delay(0.0, 15.0)
     run.all()

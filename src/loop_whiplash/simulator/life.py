@@ -32,6 +32,7 @@ class Habits:
         thrown_away: RMAs that staff delete. never_scanned: parcels that are never handed over.
         arrives: of those that are, how many reach the warehouse. early: parcels that may be counted before anybody was told of them.
         by_hand: things people do in Loop per return and day. instant: everything follows within minutes.
+        hands_off: nobody announces anything by hand, whatever its share.
     """
 
     returns: tuple[int, int] = (1, 3)
@@ -54,6 +55,7 @@ class Habits:
     early: float = 0.15
     by_hand: float = 0.0
     instant: float = 0.2
+    hands_off: bool = False
 
 
 class Life:
@@ -143,7 +145,7 @@ class Life:
                 word = status if self._rng.random() < 0.95 else "error"
                 self._at(at, f"the carrier says {word} of {ret.id}", lambda word=word: self._scan(ret, word))  # type: ignore[misc]
                 at += self._some(1, longest)
-        if self._share(self.habits.announced_by_hand):
+        if self._share(self.habits.announced_by_hand) and not self.habits.hands_off:
             self._at(self._some(1, 4 * HOUR), f"somebody announces {ret.id} by hand", lambda: self._announce(ret))
         return self._some(60, self.habits.days * DAY) if self._share(self.habits.early) else at + self._some(60, longest + 3600.0)
 
