@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if given.trace is not None:
         return _trace(given.trace, faults)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is born deaf to the first
+        signal.signal(stop, signal.default_int_handler)
     return _run(given.first, max(0, given.seeds), faults, max(1, given.workers), given.seconds)
 
 
