@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from loop_whiplash.planning import answers
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.planning.situation import Fact, Situation
 from loop_whiplash.simulator import Run, Shape, crew
+from loop_whiplash.simulator.faults import POLICIES
 
 
 def no_intent_row(patch: pytest.MonkeyPatch) -> None:
@@ -118,6 +120,12 @@ def by_hand(run: Run) -> None:
     run.life.habits.announced_by_hand = 0.7
 
 
+def dying(run: Run) -> None:
+    """Workers die with what they send, and are back at once; Loop takes its time."""
+    slow(run)
+    run.driver.pace.crash_sending, run.driver.pace.away = 0.5, 1.0
+
+
 def slow(run: Run) -> None:
     """Loop takes its time to process, and half of all replies are lost."""
     run.world.loop.manners.processing_takes = (3600.0, 7200.0)
@@ -141,8 +149,12 @@ def unheard(run: Run) -> None:
 
 
 def meddled(run: Run) -> None:
-    """Every count is wrong, and people clear flags all the time."""
+    """Every count is wrong, people clear flags all the time, and the policy changes every two hours."""
     run.life.habits.wrong, run.life.habits.by_hand = 1.0, 12.0
+    for number in range(24):
+        policy = POLICIES[number % len(POLICIES)]
+        run.policies.append(policy)
+        run.during(number * 2 * 3600.0, f"the policy is {policy.name} now", partial(run.crew.change_policy, policy))
 
 
 # ---------------------------------------------------------------- a tooth for each of the other promises
@@ -237,13 +249,13 @@ class Variant:
 
 
 BROKEN: Mapping[str, Variant] = {
-    "no intent row": Variant(no_intent_row, "P4", "crashes", slow),
+    "no intent row": Variant(no_intent_row, "P4", "none", dying),
     "no look-up before create": Variant(no_look_up_before_create, "P3", "none", by_hand),
     "a second send of process": Variant(second_send_of_process, "P4", "none", slow),
     "flag on a half-counted box": Variant(flag_on_a_half_counted_box, "P12", "none", half, Shape(returns=(1, 2), days=2.0)),
     "healing by absence": Variant(healing_by_absence, "P7", "none", unheard, Shape(returns=(2, 3), days=5.0, years=False)),
     "no read-back": Variant(no_read_back, "P4", "none", failing),
-    "memory by fingerprint": Variant(memory_by_fingerprint, "P12", "policy", meddled, Shape(returns=(1, 2), days=2.0)),
+    "memory by fingerprint": Variant(memory_by_fingerprint, "P12", "none", meddled, Shape(returns=(1, 2), days=2.0)),
     "waiting less than P + D + L": Variant(waiting_less_than_the_bounds, "P3", "lag", late, settings=LONG_UNDER_WAY),
 }
 

@@ -134,7 +134,8 @@ def _versions(run: Run, return_id: int, at: datetime) -> Iterator[list[tuple[dat
     for versions in run.world.whiplash.versions():
         first = next(notice for _, notice in versions if notice is not None)
         owner = run.world.warehouse.owner(first.original_id)
-        if run.record.attached.get(first.id, owner) == return_id and run.record.attached_at.get(first.id, at) <= at:
+        by_then = owner == return_id or run.record.attached_at.get(first.id, at) <= at
+        if run.record.attached.get(first.id, owner) == return_id and by_then:
             yield versions
 
 

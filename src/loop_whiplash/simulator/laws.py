@@ -21,31 +21,30 @@ def check_hints(seed: int) -> list[Violation]:
     """P5: the same life twice, once with its webhooks as they were sent, once each several times over and out of order."""
     plain, stormy = _lived(seed, shuffled=False), _lived(seed, shuffled=True)
     return [
-        Violation(
-            promise="P5", return_id=return_id, what=f"with its hints in another order it ends as {stormy.get(return_id)}, not as {state}"
-        )
-        for return_id, state in plain.items()
-        if state != stormy.get(return_id)
+        Violation(promise="P5", return_id=return_id, what=f"with its hints in another order it ends as {other}, not as {state}")
+        for (return_id, state), (_, other) in zip(plain, stormy, strict=True)
+        if state != other
     ]
 
 
-def _lived(seed: int, *, shuffled: bool) -> dict[int, Any]:
+def _lived(seed: int, *, shuffled: bool) -> list[tuple[int, Any]]:
+    """How each return ended, in the order in which they were submitted."""
     run = Run(seed, SAME_LIFE, shape=Shape(returns=(1, 3), days=2.0, years=True))
     # Nothing else may fall between two hints: no parcel that overtakes them, nobody who acts.
     run.life.habits.instant = run.life.habits.early = 0.0
-    run.life.habits.hands_off = True
+    run.life.habits.hands_off, run.life.habits.least = True, 3600.0
     if shuffled:
         run.world.network.webhooks.duplicate(0.7, copies=3).delay(0.0, 15.0)
     run.all()
     run.close()
-    found: dict[int, Any] = {}
+    found: list[tuple[int, Any]] = []
     for return_id, ret in run.world.loop.returns.items():
         row = run.ledger.ledger.case(return_id)
         breaks = sorted(each["code"] for each in row.summary.get("breaks", ())) if row is not None else []
         truth = run.world.truth
         acts = (len(truth.live_rmas(return_id)), len(truth.processes(return_id)), len(truth.flags(return_id)))
         done = row is not None and row.due_at is None
-        found[return_id] = (ret.state, ret.flagged, ret.was_processed, acts, done, breaks)
+        found.append((return_id, (ret.state, ret.flagged, ret.was_processed, acts, done, breaks)))
     return found
 
 

@@ -32,7 +32,8 @@ class Habits:
         thrown_away: RMAs that staff delete. never_scanned: parcels that are never handed over.
         arrives: of those that are, how many reach the warehouse. early: parcels that may be counted before anybody was told of them.
         by_hand: things people do in Loop per return and day. instant: everything follows within minutes.
-        hands_off: nobody announces anything by hand, whatever its share.
+        hands_off: nobody announces anything by hand, whatever its share, and no label breaks.
+        least: seconds from a parcel's arrival to its count, at least.
     """
 
     returns: tuple[int, int] = (1, 3)
@@ -56,6 +57,7 @@ class Habits:
     by_hand: float = 0.0
     instant: float = 0.2
     hands_off: bool = False
+    least: float = 60.0
 
 
 class Life:
@@ -99,6 +101,8 @@ class Life:
     # -------------------------------------------------------------------------------------------- what is sent back
 
     def _submit(self) -> None:
+        # Each return has a life of its own, whatever became of the others by then.
+        self._rng = self.world.random(f"life {len(self.returns)}")
         world, rng, habits = self.world, self._rng, self.habits
         lines: int | list[str] = rng.choice((1, 1, 2, 2, 3))
         order = None
@@ -142,12 +146,15 @@ class Life:
         at = self._some(1, longest)
         if labelled and not self._share(self.habits.never_scanned):
             for status in ("pre_transit", "in_transit", "delivered"):
-                word = status if self._rng.random() < 0.95 else "error"
+                word = status if self._rng.random() < 0.95 or self.habits.hands_off else "error"
                 self._at(at, f"the carrier says {word} of {ret.id}", lambda word=word: self._scan(ret, word))  # type: ignore[misc]
                 at += self._some(1, longest)
         if self._share(self.habits.announced_by_hand) and not self.habits.hands_off:
             self._at(self._some(1, 4 * HOUR), f"somebody announces {ret.id} by hand", lambda: self._announce(ret))
-        return self._some(60, self.habits.days * DAY) if self._share(self.habits.early) else at + self._some(60, longest + 3600.0)
+        if self._share(self.habits.early):
+            return self._some(60, self.habits.days * DAY)
+        least = self.habits.least
+        return at + self._some(least, least + longest + 3600.0)
 
     def _scan(self, ret: SimulatedReturn, status: str) -> None:
         if ret.labels:
@@ -169,7 +176,8 @@ class Life:
             at += self._some(60, 3 * DAY)
             self._at(at, f"the rest of {ret.id} is counted", lambda: self._receive(ret))
         elif ret.labels and len(ret.labels) > 1:
-            self._at(at, f"one parcel of {ret.id} is counted", lambda: self._receive(ret, parcel=0, complete=rng.random() < 0.5))
+            whole = rng.random() < 0.5
+            self._at(at, f"one parcel of {ret.id} is counted", lambda: self._receive(ret, parcel=0, complete=whole))
             at += self._some(60, DAY)
             self._at(at, f"the other parcel of {ret.id} is counted", lambda: self._receive(ret))
         elif self._share(habits.wrong):
@@ -224,9 +232,10 @@ class Life:
                 sku = notice.lines[0].item.sku
                 self.world.warehouse.reopen(notice)
                 quantity = notice.lines[0].quantity
-                counts = self._rng.choice(((quantity, 0), (max(0, quantity - 1), 0), (max(0, quantity - 1), 1)))
+                rng = self.world.random(f"correction {[each.id for each in self.returns].index(ret.id)}")
+                counts = rng.choice(((quantity, 0), (max(0, quantity - 1), 0), (max(0, quantity - 1), 1)))
                 self.world.warehouse.recount(notice, {sku: counts})
-                again = self._some(60, 6 * HOUR)
+                again = 60.0 + rng.random() * 6 * HOUR
                 self._at(again, f"the count of {ret.id} is completed again", lambda: self._complete(ret))
                 return
 
