@@ -26,7 +26,7 @@ from loop_whiplash.matching import CODES, Decision, Policy, Verdict, match
 from loop_whiplash.returns.model import Receipt, ReceivedUnit, Rma
 
 Case = tuple[Rma, list[Receipt]]
-RANK = {Verdict.FLAG: 0, Verdict.WAIT: 1, Verdict.PROCESS: 2}
+RANK = {Verdict.FLAG: 0, Verdict.WAIT: 1, Verdict.NO_ACTION: 2, Verdict.PROCESS: 3}
 
 
 FACTOR = int(os.environ.get("MATCHING_EXAMPLES_FACTOR", "1"))
