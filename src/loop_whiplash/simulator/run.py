@@ -69,7 +69,8 @@ class Run:
 
     Attributes:
         world, driver, crew, life, ledger, record: who takes part. settings: those of the integration.
-        within_bounds: P, D and L hold. families: the faults that strike. swept: a whole sweep came through in the calm.
+        within_bounds: P, D and L hold. longest_lag: by how many seconds Whiplash's search may run behind in the storm.
+           families: the faults that strike. swept: a whole sweep came through in the calm.
         mended: what is put right when the storm ends. policies: all that were in force. violations: what `all` found.
     """
 
@@ -89,6 +90,7 @@ class Run:
         rng = self.world.random("run")
         self.families: tuple[str, ...] = draw(families(faults), rng)
         self.within_bounds = True
+        self.longest_lag: float = 0.0
         self.swept: bool = False
         self.violations: list[Violation] = []
         self.mended: list[Callable[[], None]] = []
@@ -152,7 +154,7 @@ class Run:
     @property
     def lateness(self) -> timedelta:
         """How old what is acted upon can be: what a read may have missed, and the longest a worker may take from there."""
-        return timedelta(seconds=self.world.whiplash.manners.lag[1]) + self.settings.lease + self.settings.bound
+        return timedelta(seconds=self.longest_lag) + self.settings.lease + self.settings.bound
 
     @property
     def exact(self) -> bool:
@@ -163,6 +165,7 @@ class Run:
         """The days in which everything goes wrong."""
         for name in self.families:
             FAMILIES[name](self, self._random)
+        self.longest_lag = self.world.whiplash.manners.lag[1]
         self.driver.say(f"seed {self.seed}, faults: {', '.join(self.families) or 'none'}")
         self.life.begin()
         rng = self._random
