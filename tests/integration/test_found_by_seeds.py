@@ -38,3 +38,25 @@ def test_a_create_whose_reply_was_lost_is_judged_by_the_same_evidence_before_and
     house.run(days=2)
     assert ret.was_processed
     assert house.codes(ret.id) == []
+
+
+def test_a_count_is_seen_at_once_though_search_lags() -> None:
+    # Seed 107957: search showed the count of before a correction, and the return was paid on it.
+    house = House()
+    ret = house.announced(2)
+    house.world.whiplash.manners.lag = (240.0, 240.0)
+    house.world.warehouse.receive(ret)
+    for _ in range(4):
+        house.world.deliver(house.integration)
+        house.integration.run_due()
+        house.world.clock.advance(seconds=45)
+    assert ret.was_processed
+    other = house.announced(1)
+    house.run(hours=1)
+    notice = house.world.warehouse.receive(other, complete=False)
+    house.world.clock.advance(minutes=10)
+    house.world.warehouse.complete(notice)
+    house.world.warehouse.reopen(notice)
+    house.world.warehouse.recount(notice, {other.skus[0]: (0, 0)})
+    house.run(hours=1)
+    assert not other.was_processed

@@ -57,8 +57,8 @@ def keyed(returns: int, with_rma: bool) -> int:
 
 # What one action takes on each side, besides: reading the return again, its RMA by key, and what the action itself asks for.
 CREATE = Counter({"loop": 2, "whiplash": 8})
-PROCESS = Counter({"loop": 2, "whiplash": 3})
-FLAG = Counter({"loop": 5, "whiplash": 3})
+PROCESS = Counter({"loop": 2, "whiplash": 4})
+FLAG = Counter({"loop": 5, "whiplash": 4})
 
 
 def measured(house: House) -> Counter[str]:

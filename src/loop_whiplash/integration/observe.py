@@ -83,14 +83,14 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
 
 
 async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> list[ConsumerReturn]:
-    rows = await consumer_returns_by_original_id(core.whiplash, core.original_id(return_id))
-    known = {row.id for row in rows}
-    for known_id in sorted({journal.create.consumer_return_id, *journal.attached} - {None} - known, key=int):  # type: ignore[arg-type]
+    """Those that search finds by our key, doubles included; the known ones as they are now, read by id, because search lags."""
+    rows = {row.id: row for row in await consumer_returns_by_original_id(core.whiplash, core.original_id(return_id))}
+    for known_id in sorted({journal.create.consumer_return_id or 0, *journal.attached} - {0}):
         try:
-            rows.append(await core.whiplash.perform(get_consumer_return(int(known_id or 0))))
+            rows[known_id] = await core.whiplash.perform(get_consumer_return(known_id))
         except NotFound:
-            continue
-    return rows
+            rows.pop(known_id, None)
+    return list(rows.values())
 
 
 def _sentence(system: str, unread: ApiError | ListIncomplete) -> str:
