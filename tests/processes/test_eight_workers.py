@@ -49,7 +49,9 @@ class Company:
             self._settle(message, self.shop.hand_over(message, self.dice.choice(self.workers)))
         stop = threading.Event()
         threads = [threading.Thread(target=self._drive, args=(place,), daemon=True) for place in range(WORKERS)]
-        killer = threading.Thread(target=self._kill, args=(stop, [self.dice.random() * 0.15 for _ in range(2)]), daemon=True)
+        killer = threading.Thread(
+            target=self._kill, args=(stop, self.replies, [self.dice.randrange(WORKERS) for _ in range(2)]), daemon=True
+        )
         for thread in threads:
             thread.start()
         if kill:
@@ -82,10 +84,11 @@ class Company:
             if not done:
                 return
 
-    def _kill(self, stop: threading.Event, after: list[float]) -> None:
-        for pause in after:
-            if stop.wait(pause):
-                return
+    def _kill(self, stop: threading.Event, began: int, after: list[int]) -> None:
+        """Kill somebody after so many answers: each worker gives one at least, however quick the machine is."""
+        for answers in sorted(after):
+            while self.replies - began < answers and not stop.is_set():
+                time.sleep(0.001)
             self.workers[self.dice.randrange(WORKERS)].kill()
             self.killed += 1
             if self.dice.random() < 0.3:
