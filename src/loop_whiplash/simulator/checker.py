@@ -187,7 +187,8 @@ def _no_double(run: Run) -> Iterator[Violation]:
                 )
         attached = run.record.attached
         by_hand = [number for number, owner in run.life.announced.items() if owner == attached.get(number, owner) == ret.id]
-        for each in made:
+        # Beyond the bounds a create may have its effect long after its look-up.
+        for each in made if run.within_bounds else ():
             for number in by_hand:
                 if _could_be_found(run, number, each.at):
                     what = f"RMA {each.consumer_return_id} was made beside {number}, made by hand long before"
