@@ -304,6 +304,24 @@ def test_a_process_that_fails_late_is_a_persons_turn_and_pays_once_when_it_is_re
     assert house.world.truth.paid(ret.id) == ret.now.value
 
 
+def test_a_retry_that_breaks_off_after_its_send_allows_no_further_one(house: House) -> None:
+    def breaks_off(request: Any, send: Any) -> Any:
+        send(request)
+        raise RuntimeError("a mistake in somebody's transport")
+
+    ret = house.announced(1)
+    house.fault("loop", "POST", "/process", vanishes)
+    house.world.warehouse.receive(ret)
+    house.run(days=2)
+    assert house.codes(ret.id) == ["ACTION_UNCONFIRMED"]
+    house.world.loop.manners.processing_takes = (10 * 86400, 10 * 86400)  # queued, and nothing to be seen for days
+    house.fault("loop", "POST", "/process", breaks_off, times=9)
+    house.integration.retry(ret.id, by="ana")
+    house.run(days=4)
+    assert posts(house, "/process") == 2
+    assert house.codes(ret.id) == ["ACTION_UNCONFIRMED"]
+
+
 def test_a_late_failure_whose_webhook_is_lost_is_seen_by_its_state(house: House) -> None:
     ret = counted(house)
     house.world.loop.manners.failing = 1.0

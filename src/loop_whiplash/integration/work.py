@@ -140,7 +140,7 @@ def _fold(core: Core, journal: Journal, events: tuple[Event, ...]) -> Journal:
     return journal
 
 
-def _fold_readable(core: Core, stored: dict[str, Any], events: tuple[Event, ...]) -> dict[str, Any]:
+def _fold_readable(core: Core, stored: dict[str, Any], events: Sequence[Event]) -> dict[str, Any]:
     """Take in each event that can be taken in: a person's word must not be lost because another event is poison."""
     for event in events:
         try:
@@ -278,8 +278,9 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
         # The stored journal, not the claimed one: an intent may have been committed since, and must never be unwritten.
         case = core.ledger.case(claim.return_id)
         stored = dict(case.journal) if case else dict(claim.journal)
-        stored = _fold_readable(core, stored, claim.unread)
+        # And of its events those alone that are not in it: a retry() taken in twice would allow one more process.
         read_to = max((event.seq for event in claim.unread), default=0)
+        stored = _fold_readable(core, stored, [event for event in core.ledger.unread(claim.return_id) if event.seq <= read_to])
         return _finish(core, claim, stored, planned, read_to=read_to, due_at=planned.next_check_at, at=at, looked=False)
 
     try:
