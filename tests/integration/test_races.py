@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from house import House, answers
 
-from loop_whiplash import LedgerUnavailable, MemoryLedger
+from loop_whiplash import Decision, LedgerUnavailable, MemoryLedger, Policy, Receipt, Rma, Verdict, match
 from loop_whiplash.ledger.protocol import Intent
 from loop_whiplash.simulator import World
 
@@ -119,6 +119,33 @@ def test_a_lease_that_ran_out_after_the_send_loses_only_the_answer(house: Two, w
     assert house.codes(ret.id) == []
     if what == "process":
         assert ret.was_processed
+
+
+@pytest.mark.parametrize("what", ["process", "flag"])
+def test_a_worker_that_paused_before_its_intent_reads_again(what: str) -> None:
+    """The lease still stands, and nobody told us: what was read nine minutes ago is not what is paid on."""
+    pauses: list[Callable[[], object]] = []
+
+    def slow(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy, at: datetime) -> Decision:
+        decision = match(rma, receipts, policy=policy, at=at)
+        if pauses and decision.verdict in (Verdict.PROCESS, Verdict.FLAG):
+            pauses.pop()()
+        return decision
+
+    house = Two(webhooks=False, matcher=slow, settings={"notes": False})
+    ret = house.shipped(1)
+    house.integration.advance(ret.id)
+    house.world.warehouse.receive(ret, damaged=int(what == "flag"))
+    house.world.clock.advance(hours=1)
+
+    def paused() -> None:
+        house.world.clock.advance(minutes=9)
+        house.world.warehouse.recount(ret, {ret.skus[0]: (0, 1) if what == "process" else (1, 0)})
+
+    pauses.append(paused)
+    house.integration.advance(ret.id)
+    assert house.posts("/process") == int(what == "flag")
+    assert house.posts("/flag") == int(what == "process")
 
 
 def test_a_return_another_worker_has_is_not_touched(house: Two) -> None:

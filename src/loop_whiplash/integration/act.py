@@ -105,6 +105,13 @@ class Step:
             raise LookAgain
 
 
+    def recently_read(self) -> None:
+        """A worker that was paused since it began to read reads again: `pause` for that, `effect` for the reading itself."""
+        settings, read_from = self.core.settings, self.observation.read_from
+        if read_from is not None and self.core.now() - read_from > settings.pause + settings.effect:
+            raise LookAgain
+
+
 async def act(core: Core, claim: Claim, journal: Journal, observation: Observation, action: Action, read_to: int) -> Acted:
     """Carry out one action. Raises `LookAgain` when the plan must be made again; nothing was sent then."""
     step = Step(core=core, claim=claim, journal=journal, observation=observation, read_to=read_to)
@@ -264,6 +271,7 @@ async def _problem(step: Step, problem: str) -> Acted:
 async def _process(step: Step, action: Process) -> Acted:
     core, journal = step.core, step.journal
     was = journal.process
+    step.recently_read()
     at = core.now()
     sending = attrs.evolve(was, phase="sending", sends=was.sends + 1, began_at=at, settled_at=None, evidence=action.evidence, reason=None)
     journal = attrs.evolve(journal, process=sending)
@@ -313,6 +321,7 @@ async def _flag(step: Step, action: Flag) -> Acted:
         await _note(core, step.return_id, action.note)
         await step.still_as_observed()
     was = journal.flag
+    step.recently_read()
     at = core.now()
     sending = attrs.evolve(was, phase="sending", sends=was.sends + 1, began_at=at, settled_at=None, evidence=action.evidence, reason=None)
     flagged = tuple(sorted({*journal.flagged, *action.keys}))
