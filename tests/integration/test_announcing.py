@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import attrs
 import pytest
-from house import House, answers
+from house import House, Send, answers
 
+from loop_whiplash.http.flow import Reply, Request
 from loop_whiplash.simulator import World
 
 
@@ -162,6 +164,25 @@ def test_an_rma_with_other_lines_is_not_adopted_by_its_order(house: House) -> No
     house.world.carrier.scan(ret, "pre_transit")
     house.run(hours=1)
     assert house.rmas(ret) == 1
+
+
+@pytest.mark.parametrize("condition", ["tracking_eq", "order_id_eq"])
+def test_a_search_that_whiplash_did_not_understand_finds_nothing_to_adopt(house: House, condition: str) -> None:
+    """It answers with everything then, and a parcel of somebody else with the same lines would be paid for."""
+
+    def answers_with_everything(request: Request, send: Send) -> Reply:
+        search = json.loads(request.params.get("search", "{}"))
+        search.pop(condition, None)
+        return send(attrs.evolve(request, params={**request.params, "search": json.dumps(search)}))
+
+    ret = house.shipped(1)
+    house.world.clock.advance(minutes=1)
+    stray = house.world.warehouse.receive_unexpected(ret.skus)
+    house.fault("whiplash", "GET", condition, answers_with_everything, times=99)
+    house.run(hours=2)
+    assert house.case(ret).journal.create.consumer_return_id != stray.id
+    assert house.rmas(ret) == 1
+    assert not ret.was_processed
 
 
 def test_several_that_fit_are_for_a_person_to_choose_from(house: House) -> None:

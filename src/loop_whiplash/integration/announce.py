@@ -47,9 +47,11 @@ async def shop_orders(core: Core, rma: Rma) -> list[Order]:
 async def candidates(core: Core, rma: Rma, orders: Iterable[Order]) -> list[ConsumerReturn]:
     """Live consumer returns that belong to this return though they do not carry its id."""
     fits: dict[int, ConsumerReturn] = {}
+    # Each row is looked at here too: a server that did not understand a condition would answer with everything.
     for tracking in sorted(set(rma.trackings)):
         async for row in list_consumer_returns(core.whiplash, {"tracking_eq": tracking}):
-            fits[row.id] = row
+            if row.tracking is not None and row.tracking.strip().casefold() == tracking.strip().casefold():
+                fits[row.id] = row
     wanted = Counter(unit.sku for unit in rma.units)
     for order in orders:
         async for row in list_consumer_returns(core.whiplash, {"order_id_eq": order.id}):
@@ -57,7 +59,8 @@ async def candidates(core: Core, rma: Rma, orders: Iterable[Order]) -> list[Cons
             for line in row.return_items:
                 lines[line.sku] += line.quantity or 0
             # Of two returns of one order with equal lines, a parcel belongs to the one whose tracking number it carries.
-            if lines == wanted and None not in wanted and (row.tracking is None or row.tracking in rma.trackings):
+            unlike = row.order_id != order.id or lines != wanted or None in wanted
+            if not unlike and (row.tracking is None or row.tracking in rma.trackings):
                 fits[row.id] = row
     return [row for _, row in sorted(fits.items()) if await _free(core, rma, row)]
 
