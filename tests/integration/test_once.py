@@ -139,6 +139,23 @@ def test_an_untouched_double_of_ours_is_deleted_where_that_is_allowed(build: Cal
     assert house.codes(ret.id) == []
 
 
+def test_a_double_that_the_warehouse_has_in_hand_is_not_deleted_on_the_word_of_a_search_that_lags(build: Callable[..., House]) -> None:
+    house = build(settings={"delete_duplicates": True}, webhooks=False)
+    ret = house.shipped(1)
+    house.integration.advance(ret.id)
+    item = house.world.catalogue.items_of(ret.skus[0])[0]
+    twin = house.world.whiplash.create(
+        lines=[house.world.whiplash.new_line(item, 1)], return_id=ret.id, status=100, original_id=str(ret.id)
+    )
+    house.world.clock.advance(hours=2)
+    house.world.whiplash.manners.lag = (200, 200)
+    house.world.warehouse.receive(twin)
+    outcome = house.integration.advance(ret.id)
+    assert (outcome.action, outcome.result) == ("DeleteRma", "held back")
+    house.run(minutes=10)
+    assert not any(method == "DELETE" and str(twin.id) in path for _, method, path in house.calls)
+
+
 @pytest.mark.parametrize("does", [loses_reply, vanishes, answers(500)], ids=["lost", "vanished", "500"])
 def test_a_delete_in_doubt_is_never_sent_twice(build: Callable[..., House], does: Any) -> None:
     house = build(settings={"delete_orphans": True})

@@ -39,15 +39,17 @@ from loop_whiplash.http.flow import Store
 from loop_whiplash.http.session import Session
 from loop_whiplash.ledger.protocol import Claim, Event, Intent
 from loop_whiplash.loop.calls import add_note, flag_return, get_notes, get_return, process_return
+from loop_whiplash.planning import untouched
 from loop_whiplash.planning.model import Action, Create, CreateRma, DeleteRma, Flag, Journal, Observation, Process, UpdateRma
 from loop_whiplash.returns import ConsumerReturnDraft, to_consumer_return, to_rma
 from loop_whiplash.returns.model import Rma
-from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, update_consumer_return
+from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, get_consumer_return, update_consumer_return
 from loop_whiplash.whiplash.models import ConsumerReturn
 
 from .announce import Unresolved, candidates, resolve, shop_orders
 from .core import SETTLE_AFTER, Core
 from .inbox import rma_key
+from .observe import receipt_of
 
 __all__ = ["Acted", "LookAgain", "act", "rehearse"]
 
@@ -103,7 +105,6 @@ class Step:
         seen = self.observation.rma
         if seen is None or _facts(now) != _facts(seen):
             raise LookAgain
-
 
     def recently_read(self) -> None:
         """A worker that was paused since it began to read reads again: `pause` for that, `effect` for the reading itself."""
@@ -377,6 +378,15 @@ async def _update(step: Step, action: UpdateRma) -> Acted:
 
 async def _delete(step: Step, action: DeleteRma) -> Acted:
     core, journal = step.core, step.journal
+    try:
+        row = await core.whiplash.perform(get_consumer_return(action.consumer_return_id))
+    except NotFound:
+        return Acted(journal=journal, result="gone", due_at=core.now() + core.settings.lag)
+    except ApiError as unread:
+        return Acted(journal=journal, result="could not look", due_at=_later(core, unread), reason=str(unread))
+    if not untouched(receipt_of(core, journal, row)):
+        # The search that the plan was made on runs behind; soon it shows that somebody has the box in hand.
+        return Acted(journal=journal, result="held back", due_at=core.now() + core.settings.lag)
     at = core.now()
     intent = Intent(kind=f"delete/{action.consumer_return_id}", ordinal=1, at=at)
     try:

@@ -19,6 +19,7 @@ from .model import (
 )
 from .plan import plan
 from .settings import Settings
+from .situation import untouched
 
 __all__ = [
     "Acknowledged",
@@ -39,4 +40,5 @@ __all__ = [
     "fold",
     "learn",
     "plan",
+    "untouched",
 ]

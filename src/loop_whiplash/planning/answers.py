@@ -11,7 +11,7 @@ from loop_whiplash.returns.model import Receipt
 from .breaks import BREAKS, open_break
 from .model import Action, Break, CreateRma, DeleteRma, Flag, Plan, Process, UpdateRma
 from .settings import Settings
-from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation
+from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation, untouched
 
 __all__ = ["NOTE_LENGTH", "note_text"]
 
@@ -174,10 +174,10 @@ def _surplus(s: Situation) -> Receipt | None:
     if s.create.phase == "sending" and s.at < s.create_bound:
         return None
     by_id = sorted(s.rivals, key=lambda receipt: receipt.id)
-    touched = [receipt for receipt in by_id if not s.untouched(receipt)]
+    touched = [receipt for receipt in by_id if not untouched(receipt)]
     known = [receipt for receipt in by_id if receipt.id == s.create.consumer_return_id]
     kept = (touched or known or by_id)[0]
-    surplus = [receipt for receipt in by_id if receipt is not kept and s.untouched(receipt) and s.ours(receipt)]
+    surplus = [receipt for receipt in by_id if receipt is not kept and untouched(receipt) and s.ours(receipt)]
     return surplus[-1] if surplus else None
 
 
@@ -433,7 +433,7 @@ def _label_update(s: Situation) -> UpdateRma | None:
     if s.rma is None or not s.rma.tracking or s.state not in ("open", "review"):
         return None
     for receipt in s.rivals:
-        mine = receipt.id == s.create.consumer_return_id and s.untouched(receipt)
+        mine = receipt.id == s.create.consumer_return_id and untouched(receipt)
         if mine and s.rma.tracking not in (s.create.tracking, receipt.tracking):
             return UpdateRma(consumer_return_id=receipt.id, tracking=s.rma.tracking, carrier=s.rma.carrier)
     return None

@@ -23,7 +23,7 @@ from .settings import CREATE_ON, Settings
 if TYPE_CHECKING:
     from loop_whiplash.matching.policy import Policy
 
-__all__ = ["STATES", "SYNTHETIC_KEY", "Situation"]
+__all__ = ["STATES", "SYNTHETIC_KEY", "Situation", "untouched"]
 
 #: Loop's states (https://docs.loopreturns.com, "Life of a return"); any other word is unknown, and never processed.
 STATES = ("open", "closed", "cancelled", "expired", "review")
@@ -49,6 +49,11 @@ A_BIT = timedelta(seconds=1)
 
 
 T = TypeVar("T")
+
+
+def untouched(receipt: Receipt) -> bool:
+    """Nobody at the warehouse has touched it."""
+    return receipt.status in _UNTOUCHED and not receipt.units and not receipt.final and receipt.arrived_at is None
 
 
 class Fact(Generic[T]):
@@ -178,14 +183,10 @@ class Situation:
     def drift(self) -> str | None:
         return drift(self.rma, self.receipts, self.journal) if self.rma is not None else None
 
-    def untouched(self, receipt: Receipt) -> bool:
-        """Nobody at the warehouse has touched it."""
-        return receipt.status in _UNTOUCHED and not receipt.units and not receipt.final and receipt.arrived_at is None
-
     @property
     def cancelled_untouched(self) -> bool:
         """Cancelled, with RMAs that nobody has touched."""
-        return self.state == "cancelled" and bool(self.receipts) and all(map(self.untouched, self.receipts))
+        return self.state == "cancelled" and bool(self.receipts) and all(map(untouched, self.receipts))
 
     @property
     def never_to_come(self) -> bool:
