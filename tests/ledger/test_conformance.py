@@ -467,6 +467,14 @@ def test_facts_are_stored_replaced_and_removed(bench: Bench) -> None:
     assert bench.ledger.get("mark") is None
 
 
+def test_of_two_who_would_store_a_fact_first_one_is_and_both_are_told(bench: Bench) -> None:
+    assert bench.ledger.put_first("owner", "ana") == "ana"
+    assert bench.ledger.put_first("owner", "bob") == "ana"
+    assert bench.ledger.get("owner") == "ana"
+    bench.ledger.put("owner", None)
+    assert bench.ledger.put_first("owner", "bob") == "bob"
+
+
 def test_what_was_given_is_not_changed_by_changing_what_comes_back(bench: Bench) -> None:
     given = {"list": [1]}
     bench.done(bench.claimed(), journal=given)

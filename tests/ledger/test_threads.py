@@ -44,6 +44,12 @@ def test_one_of_many_who_claim_the_same_return_gets_it(bench: Bench) -> None:
     assert sum(claim is not None for claim in got) == 1
 
 
+def test_one_of_many_who_would_store_a_fact_first_is_and_all_are_told_who(bench: Bench) -> None:
+    told: list[str] = []
+    together(*[lambda name=name: told.append(bench.ledger.put_first("owner", name)) for name in "abcdefgh"])
+    assert told == [bench.ledger.get("owner")] * 8
+
+
 def test_hints_that_come_while_a_return_is_worked_on_are_all_seen(bench: Bench) -> None:
     """Whoever finishes says how far it has read; what was on its way then must be seen by the next."""
     seen: list[bytes] = []

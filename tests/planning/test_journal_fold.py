@@ -171,6 +171,9 @@ def test_attach() -> None:
     assert once.attached == (5,)
     assert heard(once, "person.attach", {"consumer_return_id": 5}) == once
     assert heard(once, "person.attach", {"consumer_return_id": 3}).attached == (3, 5)
+    assert heard(once, "person.detach", {"consumer_return_id": 5}).attached == ()
+    for said in ({"consumer_return_id": 3}, {"consumer_return_id": "5"}, {}):
+        assert heard(once, "person.detach", said) == once
     for said in (None, {}, {"consumer_return_id": "5"}, {"consumer_return_id": True}, {"consumer_return_id": 5.0}):
         assert heard(KNOWN, "person.attach", said) == KNOWN
 

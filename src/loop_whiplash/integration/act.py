@@ -173,7 +173,7 @@ async def _prepare(step: Step) -> ConsumerReturnDraft | Acted:
         orders = await shop_orders(core, rma)
         found = await candidates(core, rma, orders)
         if len(found) == 1:
-            return await _adopt(step, found[0], "adopted")
+            return await _adopt(step, found[0])
         if found:
             ids = ", ".join(str(row.id) for row in found)
             return await _problem(
@@ -237,24 +237,24 @@ async def _create(step: Step) -> Acted:
     except ApiError as refusal:
         journal = attrs.evolve(journal, create=attrs.evolve(sending, phase="refused", problem=f"REFUSED: {refusal}", problem_at=core.now()))
         return Acted(journal=journal, result="refused", due_at=core.now() + core.settings.recheck, reason=str(refusal))
-    return await _made(step, made, sending, adopted=False, result="created")
+    return _made(step, made, sending, adopted=False, result="created")
 
 
-async def _adopt(step: Step, row: ConsumerReturn, result: str) -> Acted:
-    rma = step.observation.rma
-    lines: dict[str, tuple[str, ...]] = {}
-    tracking = rma.tracking if rma else None
-    return await _made(
-        step, row, attrs.evolve(step.journal.create, lines=lines, tracking=tracking, problem=None), adopted=True, result=result
-    )
+async def _adopt(step: Step, row: ConsumerReturn) -> Acted:
+    core, rma = step.core, step.observation.rma
+    # Of two returns of one order that found it at the same time, the first has it: one parcel is never two returns' goods.
+    owner = await Store(lambda: core.ledger.put_first(rma_key(row.id), str(step.return_id)))
+    if owner != str(step.return_id):
+        raise LookAgain
+    create = attrs.evolve(step.journal.create, lines={}, tracking=rma.tracking if rma else None, problem=None)
+    return _made(step, row, create, adopted=True, result="adopted")
 
 
-async def _made(step: Step, row: ConsumerReturn, create: Create, *, adopted: bool, result: str) -> Acted:
+def _made(step: Step, row: ConsumerReturn, create: Create, *, adopted: bool, result: str) -> Acted:
     core = step.core
     at = core.now()
     done = attrs.evolve(create, phase="done", done_at=at, consumer_return_id=row.id, adopted=adopted, verified=False)
     journal = attrs.evolve(step.journal, create=done)
-    await Store(lambda: core.ledger.put(rma_key(row.id), str(step.return_id)))
     return Acted(journal=journal, result=result, due_at=at + core.settings.lag + timedelta(seconds=1))
 
 

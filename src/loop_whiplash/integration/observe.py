@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loop_whiplash.errors import ApiError, DecodeError, ListIncomplete, NotFound
+from loop_whiplash.http.flow import Store
 from loop_whiplash.loop.calls import get_return
 from loop_whiplash.planning import learn
 from loop_whiplash.planning.model import Journal, Observation
@@ -19,6 +20,7 @@ from loop_whiplash.whiplash.lists import consumer_returns_by_original_id
 from loop_whiplash.whiplash.models import ConsumerReturn
 
 from .core import Core
+from .inbox import rma_key
 
 __all__ = ["observe", "receipt_of", "receipts_of", "rma_of"]
 
@@ -83,14 +85,22 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
 
 
 async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> list[ConsumerReturn]:
-    """Those that search finds by our key, doubles included; the known ones as they are now, read by id, because search lags."""
+    """Those that search finds by our key, doubles included; the known ones as they are now, read by id, because search lags.
+
+    One that a person has attached to another return since, or that another return was first to adopt, is that one's.
+    """
     rows = {row.id: row for row in await consumer_returns_by_original_id(core.whiplash, core.original_id(return_id))}
     for known_id in sorted({journal.create.consumer_return_id or 0, *journal.attached} - {0}):
         try:
             rows[known_id] = await core.whiplash.perform(get_consumer_return(known_id))
         except NotFound:
             rows.pop(known_id, None)
-    return list(rows.values())
+
+    def ours() -> list[ConsumerReturn]:
+        owners = {number: core.ledger.get(rma_key(number)) for number in rows}
+        return [row for number, row in rows.items() if owners[number] in (None, str(return_id))]
+
+    return await Store(ours)
 
 
 def _sentence(system: str, unread: ApiError | ListIncomplete) -> str:

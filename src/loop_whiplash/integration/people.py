@@ -115,10 +115,15 @@ async def acknowledge(core: Core, return_id: int, code: str, until: datetime, by
 
 
 async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
-    """Say that a Whiplash consumer return belongs to this Loop return."""
+    """Say that a Whiplash consumer return belongs to this Loop return, and to no other any more."""
     _check("consumer_return_id is Whiplash's id of a consumer return", consumer_return_id)
+    _check("return_id is Loop's return id", return_id)
+    key = rma_key(consumer_return_id)
+    before = await Store(lambda: core.ledger.get(key))
+    if before is not None and before != str(return_id):
+        await _say(core, int(before), "detach", consumer_return_id=consumer_return_id, by=by)
+    await Store(lambda: core.ledger.put(key, str(return_id)))
     await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)
-    await Store(lambda: core.ledger.put(rma_key(consumer_return_id), str(return_id)))
 
 
 async def forget(core: Core, return_id: int) -> None:

@@ -23,6 +23,7 @@ from loop_whiplash.planning.model import Action, Break, Journal, Observation, Pl
 
 from .act import Acted, LookAgain, act, rehearse
 from .core import SETTLE_AFTER, Core, Outcome, log
+from .inbox import rma_key
 from .observe import observe
 from .summary import break_from_dict, summary_of
 
@@ -234,7 +235,10 @@ def _finish(
     events: Sequence[Event] = (),
     made_at: datetime | None = None,
 ) -> tuple[tuple[Break, ...], tuple[Break, ...]]:
-    """In one go: what was wrong before, the new record, and what is wrong now."""
+    """In one go: what was wrong before, whose its RMA is, the new record, and what is wrong now."""
+    made = journal.get("create", {}).get("consumer_return_id")
+    if made is not None and made != claim.journal.get("create", {}).get("consumer_return_id"):
+        core.ledger.put_first(rma_key(made), str(claim.return_id))
     case = core.ledger.case(claim.return_id)
     told = case.summary if case is not None else {}
     before = tuple(break_from_dict(found) for found in told.get("breaks", ()))

@@ -277,6 +277,10 @@ class MemoryLedger:
             else:
                 self._facts[plain(key)] = plain(value)
 
+    def put_first(self, key: str, value: str) -> str:
+        with self._open():
+            return self._facts.setdefault(plain(key), plain(value))
+
     def expire(self, *, before: datetime) -> int:
         before = aware(before, "before")
         gone = 0

@@ -174,6 +174,9 @@ class Ledger(Protocol):
     def put(self, key: str, value: str | None) -> None:
         """Store a named fact; None removes it."""
 
+    def put_first(self, key: str, value: str) -> str:
+        """Store a named fact unless one of that name stands already; gives the one that stands. Of several at once, one is first."""
+
     def expire(self, *, before: datetime) -> int:
         """Delete asides, and events of settled cases, older than `before`; gives how many. Journals and intents stay.
 

@@ -304,6 +304,16 @@ class SqlLedger(ABC):
             text = plain(value)
             self._run(lambda tx: tx.change(self.statements.put, shop=self.shop, name=name, value=text))
 
+    def put_first(self, key: str, value: str) -> str:
+        fact = {"shop": self.shop, "name": plain(key)}
+
+        def put(tx: Transaction) -> str:
+            tx.change(self.statements.put_first, **fact, value=plain(value))
+            stands: str = tx.rows(self.statements.get, **fact)[0][0]
+            return stands
+
+        return self._run(put)
+
     def expire(self, *, before: datetime) -> int:
         """See `Ledger.expire`. In many short transactions, so that no webhook waits for it."""
         limit, after, gone = self._stamp(aware(before, "before")), 0, 0

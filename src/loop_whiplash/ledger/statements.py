@@ -278,6 +278,7 @@ class Statements:
         INSERT INTO lw_facts (shop, name, value) VALUES (:shop, :name, :value)
         ON CONFLICT (shop, name) DO UPDATE SET value = excluded.value
     """
+    put_first: str = "INSERT INTO lw_facts (shop, name, value) VALUES (:shop, :name, :value) ON CONFLICT (shop, name) DO NOTHING"
     remove: str = "DELETE FROM lw_facts WHERE shop = :shop AND name = :name"
     #: Retention goes through the events in stretches of `seq`, so that no webhook waits for long. (The shop is not looked up
     #: by an index, or SQLite would go through all its events for each stretch.)

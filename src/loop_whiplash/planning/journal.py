@@ -57,7 +57,7 @@ def fold(journal: Journal, event: Happened, *, settings: Settings | None = None)
 
     ``loop.hint``, ``whiplash.hint``, ``sweep.hint`` (body ``{"side": "loop" | "whiplash" | "both"}``, Loop by default) say
     who found it first; ``loop.processing_failed`` settles a process of ours; ``person.hold``, ``.release``, ``.retry``,
-    ``.acknowledge`` and ``.attach`` are what people say.
+    ``.acknowledge``, ``.attach`` and ``.detach`` are what people say.
     """
     taker = _TAKERS.get(event.kind)
     if taker is None:
@@ -162,6 +162,12 @@ def _attach(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     return attrs.evolve(journal, attached=tuple(sorted((*journal.attached, consumer_return_id))))
 
 
+def _detach(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
+    """A person has attached it to another return."""
+    left = tuple(number for number in journal.attached if number != said.get("consumer_return_id"))
+    return journal if left == journal.attached else attrs.evolve(journal, attached=left)
+
+
 _TAKERS: Mapping[str, Callable[[Journal, datetime, Mapping[str, Any]], Journal]] = {
     "loop.hint": _loop_hint,
     "whiplash.hint": _whiplash_hint,
@@ -172,6 +178,7 @@ _TAKERS: Mapping[str, Callable[[Journal, datetime, Mapping[str, Any]], Journal]]
     "person.retry": _retry,
     "person.acknowledge": _acknowledge,
     "person.attach": _attach,
+    "person.detach": _detach,
 }
 
 # ------------------------------------------------------------------------------------------------- observations

@@ -297,5 +297,13 @@ class Watched:
             self._record.attach(int(key[4:]), int(value))
         self._then(fails)
 
+    def put_first(self, key: str, value: str) -> str:
+        fails = self._may_fail()
+        stands = self.ledger.put_first(key, value)
+        if key.startswith("rma/"):
+            self._record.attach(int(key[4:]), int(stands))
+        self._then(fails)
+        return stands
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ledger, name)

@@ -1,0 +1,99 @@
+"""A parcel is the goods of one return: whoever says so, and whatever two workers find at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from house import House
+
+from loop_whiplash import MemoryLedger
+from loop_whiplash.simulator import World
+
+
+class Asked(MemoryLedger):
+    """A ledger in which something happens just after a fact was asked for the first time."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.after_asking: dict[str, Callable[[], object]] = {}
+
+    def get(self, key: str) -> str | None:
+        told = super().get(key)
+        self.after_asking.pop(key, lambda: None)()
+        return told
+
+
+def alike(house: House) -> tuple[Any, Any]:
+    """Two returns of the same goods, announced."""
+    first = house.announced(1)
+    return first, house.announced(first.skus)
+
+
+def test_a_parcel_that_is_attached_to_another_return_counts_for_that_one_alone(house: House) -> None:
+    first, second = alike(house)
+    parcel = house.world.warehouse.receive_unexpected(first.skus)
+    house.integration.attach(first.id, parcel.id, by="ana")
+    house.integration.attach(second.id, parcel.id, by="bob")
+    house.run(days=1)
+    assert (first.was_processed, second.was_processed) == (False, True)
+    assert house.case(first).journal.attached == ()
+    assert [(event.kind, event.source) for event in house.case(first).history if event.kind.startswith("person.")] == [
+        ("person.attach", "ana"), ("person.detach", "bob"),
+    ]  # fmt: skip
+    house.integration.attach(first.id, parcel.id, by="ana")
+    assert house.case(first).journal.attached == (parcel.id,)
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["just paid", "long settled"])
+def test_a_return_that_was_paid_on_a_parcel_which_turns_out_to_be_anothers_is_a_correction(house: House, settled: bool) -> None:
+    first, second = alike(house)
+    parcel = house.world.warehouse.receive_unexpected(first.skus)
+    house.integration.attach(first.id, parcel.id)
+    house.run(minutes=10)
+    if settled:
+        house.run(days=3)
+        assert house.case(first).due_at is None
+    house.integration.attach(second.id, parcel.id)
+    house.run(days=1)
+    assert house.codes(first.id) == ["POST_ACTION_CORRECTION"]
+    assert second.was_processed
+
+
+def test_an_adopted_rma_that_a_person_gives_to_another_return_is_missed_where_it_was(house: House) -> None:
+    first = house.world.shopper.submit_return(1)
+    made = house.world.warehouse.announce(first)
+    house.world.carrier.scan(first, "pre_transit")
+    house.run(hours=1)
+    assert house.case(first).journal.create.adopted
+    second = house.announced(first.skus)
+    house.integration.attach(second.id, made.id, by="ana")
+    house.world.warehouse.receive(made)
+    house.run(days=1)
+    assert (first.was_processed, second.was_processed) == (False, True)
+    assert house.codes(first.id) == ["MISSING_IN_WMS"]
+    house.integration.sweep()
+    assert house.codes(first.id) == ["MISSING_IN_WMS"]
+    house.integration.retry(first.id)
+    house.run(hours=1)
+    assert house.rmas(first) == 1
+
+
+def test_of_two_returns_of_one_order_that_find_the_same_rma_at_once_one_has_it() -> None:
+    world = World(seed=1)
+    ledger = Asked(clock=world.clock.now)
+    house = House(world=world, ledger=ledger)
+    first = house.world.shopper.submit_return(1, label=False)
+    second = house.world.shopper.submit_return(first.skus, order=first.order, label=False)
+    house.world.clock.advance(minutes=1)
+    made = house.world.warehouse.announce(first)
+    house.world.clock.advance(days=2)
+    other = house.open({})
+    ledger.after_asking[f"rma/{made.id}"] = lambda: other.advance(second.id)
+    house.integration.advance(first.id)
+    house.run(hours=1)
+    assert sorted(house.case(ret).journal.create.consumer_return_id == made.id for ret in (first, second)) == [False, True]
+    house.world.warehouse.receive(made)
+    house.run(days=1)
+    assert sorted((first.was_processed, second.was_processed)) == [False, True]
