@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from house import House
+from house import House, loses_reply
 
 from loop_whiplash import ConfigurationError, Integration, LoopClient, MemoryLedger, Settings, WhiplashClient
 from loop_whiplash.http.flow import Interrupted, Reply, Request
@@ -73,3 +73,35 @@ def test_a_client_that_waits_longer_than_a_request_may_take_is_refused() -> None
     Integration(loop, whiplash, ledger=MemoryLedger(), settings=settings)
     with pytest.raises(ConfigurationError, match="longer than Settings"):
         Integration(loop, whiplash.with_options(timeout=31), ledger=MemoryLedger(), settings=settings)
+
+
+def test_a_create_in_doubt_is_looked_for_under_the_name_it_was_sent_with() -> None:
+    """Whatever prefix is set since. Nothing else tells this one: no label, and no order that Whiplash knows."""
+    house = House(settings={"original_id_prefix": "old-"})
+    ret = house.world.shopper.submit_return(1, label=False, in_whiplash=False)
+    house.world.clock.advance(days=2)
+    house.fault("whiplash", "POST", "/consumer_returns", loses_reply)
+    house.integration.advance(ret.id)
+    house.integration = house.open({"original_id_prefix": "new-"})
+    house.run(days=1)
+    assert house.rmas(ret) == 1
+    (made,) = house.world.truth.rmas(ret.id)
+    house.world.warehouse.receive(house.world.whiplash.notice(made))
+    house.run(minutes=10)  # its webhook is known to be for this return, though its name says nothing any more
+    assert ret.was_processed
+
+
+@pytest.mark.parametrize("found", ["by its reply", "by its name"])
+def test_an_rma_of_ours_is_nobody_elses_when_the_prefix_changes(found: str) -> None:
+    house = House(settings={"original_id_prefix": "old-"})
+    first = house.world.shopper.submit_return(1, label=False)
+    second = house.world.shopper.submit_return(first.skus, order=first.order, label=False)
+    house.integration.hold(second.id)
+    if found == "by its name":
+        house.fault("whiplash", "POST", "/consumer_returns", loses_reply)
+    house.run(days=2)
+    house.integration = house.open({"original_id_prefix": "new-"})
+    house.integration.release(second.id)
+    house.run(days=1)
+    assert (house.rmas(first), house.rmas(second)) == (1, 1)
+    assert house.case(second).journal.create.adopted is False

@@ -23,6 +23,7 @@ EVERYTHING = Journal(
     create=Create(
         phase="done",
         attempt=2,
+        original_id="acme-7",
         began_at=NOW,
         looked_at=NOW,
         done_at=NOW,
@@ -67,6 +68,7 @@ def test_what_is_stored() -> None:
         "create": {
             "phase": "done",
             "attempt": 2,
+            "original_id": "acme-7",
             "began_at": STAMP,
             "looked_at": STAMP,
             "done_at": STAMP,

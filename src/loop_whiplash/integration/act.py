@@ -214,7 +214,15 @@ async def _create(step: Step) -> Acted:
     at = core.now()
     attempt = was.attempt + 1
     sending = attrs.evolve(
-        was, phase="sending", attempt=attempt, began_at=at, looked_at=looked_at, lines=draft.lines, tracking=rma.tracking, problem=None
+        was,
+        phase="sending",
+        attempt=attempt,
+        original_id=core.original_id(step.return_id),
+        began_at=at,
+        looked_at=looked_at,
+        lines=draft.lines,
+        tracking=rma.tracking,
+        problem=None,
     )
     journal = attrs.evolve(journal, create=sending)
     intent = Intent(kind="create", ordinal=attempt, at=at)
@@ -253,7 +261,7 @@ async def _adopt(step: Step, row: ConsumerReturn) -> Acted:
 def _made(step: Step, row: ConsumerReturn, create: Create, *, adopted: bool, result: str) -> Acted:
     core = step.core
     at = core.now()
-    done = attrs.evolve(create, phase="done", done_at=at, consumer_return_id=row.id, adopted=adopted, verified=False)
+    done = attrs.evolve(create, phase="done", original_id=None, done_at=at, consumer_return_id=row.id, adopted=adopted, verified=False)
     journal = attrs.evolve(step.journal, create=done)
     return Acted(journal=journal, result=result, due_at=at + core.settings.lag + timedelta(seconds=1))
 

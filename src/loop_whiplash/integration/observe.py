@@ -16,7 +16,7 @@ from loop_whiplash.planning.model import Journal, Observation
 from loop_whiplash.returns import to_receipt, to_rma, with_item_ids
 from loop_whiplash.returns.model import Receipt, Rma
 from loop_whiplash.whiplash.calls import get_consumer_return
-from loop_whiplash.whiplash.lists import consumer_returns_by_original_id
+from loop_whiplash.whiplash.lists import consumer_returns_by_original_ids
 from loop_whiplash.whiplash.models import ConsumerReturn
 
 from .core import Core
@@ -89,7 +89,8 @@ async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> lis
 
     One that a person has attached to another return since, or that another return was first to adopt, is that one's.
     """
-    rows = {row.id: row for row in await consumer_returns_by_original_id(core.whiplash, core.original_id(return_id))}
+    names = {core.original_id(return_id), journal.create.original_id or core.original_id(return_id)}
+    rows = {row.id: row for row in await consumer_returns_by_original_ids(core.whiplash, sorted(names))}
     for known_id in sorted({journal.create.consumer_return_id or 0, *journal.attached} - {0}):
         try:
             rows[known_id] = await core.whiplash.perform(get_consumer_return(known_id))

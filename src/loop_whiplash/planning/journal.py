@@ -253,12 +253,13 @@ def _settled_create(create: Create, journal: Journal, receipts: tuple[Receipt, .
     # What a person attached stands for the RMA where there is no other: it ends a doubt, and is missed when it goes.
     found = ours[0] if ours else min(receipts, key=lambda receipt: receipt.id)
     if create.phase != "done" and create.consumer_return_id == found.id:
-        return attrs.evolve(create, phase="done", problem=None, problem_at=None)
+        return attrs.evolve(create, phase="done", original_id=None, problem=None, problem_at=None)
     if create.phase != "done" or create.consumer_return_id != found.id:
         kept = create.lines if create.phase == "sending" else {}
         return attrs.evolve(
             create,
             phase="done",
+            original_id=None,
             done_at=at,
             verified=False,
             consumer_return_id=found.id,

@@ -55,6 +55,7 @@ class Create:
     """What is known of our create in Whiplash.
 
     phase: ``none`` → ``sending`` → ``done`` | ``refused``; ``none`` again when it was surely not made (a withdrawn intent).
+    `original_id`: while it is in doubt, what it was sent under: the prefix may be another by now.
     `lines`: Whiplash item id (as text) → Loop line ids announced under it, in order.
     `problem`: why it could not be made (``UNRESOLVED_ITEM: …``), with `problem_at`. `allowed_attempts`: raised by a
     person's `retry()`, where settings alone would never repeat a create in doubt.
@@ -62,6 +63,7 @@ class Create:
 
     phase: str = "none"
     attempt: int = 0
+    original_id: str | None = None
     began_at: datetime | None = None
     looked_at: datetime | None = None
     done_at: datetime | None = None

@@ -125,6 +125,7 @@ _CREATE = _record(
     {
         "phase": _TEXT,
         "attempt": _WHOLE,
+        "original_id": _MAYBE_TEXT,
         "began_at": _MAYBE_TIME,
         "looked_at": _MAYBE_TIME,
         "done_at": _MAYBE_TIME,
