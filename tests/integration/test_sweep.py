@@ -56,6 +56,26 @@ def test_it_reads_all_five_states_since_the_last_whole_sweep_less_two_days(build
     assert (began - timedelta(hours=48)).isoformat() in updated[0]
 
 
+@pytest.mark.parametrize("widened", ["start", "destinations"])
+def test_what_was_out_of_scope_is_looked_at_again_when_the_scope_is_widened(build: Callable[..., House], widened: str) -> None:
+    """It was settled, and has not changed since: neither what is open nor what was updated of late shows it."""
+    house = build(webhooks=False)
+    ret = house.shipped(1, destination_id=1)
+    wide: dict[str, Any] = {"start": house.start}
+    narrow = {"start": house.start + timedelta(days=1)} if widened == "start" else {**wide, "destinations": ["2"]}
+    house.integration = house.open(narrow)
+    for _ in range(2):
+        swept(house, days=4)
+    assert house.rmas(ret) == 0
+    assert house.case(ret).due_at is None
+    house.integration = house.open(wide)
+    swept(house, hours=1)
+    assert house.rmas(ret) == 1
+    forget_calls(house)
+    swept(house, days=4)
+    assert min(since for _, _, since in windows(house)) > f"{house.start + timedelta(days=3):%Y-%m-%d}"  # once, not every day
+
+
 def test_an_open_return_that_has_not_changed_for_long_is_looked_at_all_the_same(build: Callable[..., House]) -> None:
     house = build(webhooks=False)
     ret = house.shipped(1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -31,7 +31,7 @@ from .work import Sighting, advance
 __all__ = ["Progress", "sweep"]
 
 WATERMARK, CURRENT, LAST, ASN_DAY = "sweep/watermark", "sweep/current", "sweep/last_complete", "sweep/asn"
-STRANGERS, COUNTS = "sweep/strangers", "sweep/counts"
+STRANGERS, COUNTS, SCOPE = "sweep/strangers", "sweep/counts", "sweep/scope"
 #: Progress is written after so many returns.
 EVERY = 200
 #: A sweep that broke off is gone on with for so long; after that a new one begins.
@@ -87,7 +87,7 @@ async def sweep(core: Core, *, progress: Callable[[Progress], None] | None = Non
         elif return_id > run.done_to:
             await _one(core, both, run.tally, return_id)
         if number % EVERY == 0 and both.complete and not dry_run:
-            current = {"started": run.started.isoformat(), "done_to": return_id, "tally": run.tally.to_dict()}
+            current = {"started": run.started.isoformat(), "done_to": return_id, "tally": run.tally.to_dict(), "scope": _scope(core)}
             await _remember(core, {CURRENT: json.dumps(current)})
         tell(Progress(stage="returns", done=number, total=len(ids)))
     previous = await Store(lambda: core.ledger.get(COUNTS))
@@ -108,10 +108,14 @@ async def _begin(core: Core, dry_run: bool) -> _Run:
 
     def read() -> _Run:
         now = core.now()
-        facts = {key: core.ledger.get(key) for key in (WATERMARK, CURRENT, LAST)}
+        facts = {key: core.ledger.get(key) for key in (WATERMARK, CURRENT, LAST, SCOPE)}
         mark, last = (datetime.fromisoformat(text) if text else None for text in (facts[WATERMARK], facts[LAST]))
-        since = min(mark or core.settings.start or now, now) - OVERLAP  # a clock may have been set back
+        scope = _scope(core)
+        begin = mark if mark is not None and facts[SCOPE] == scope else core.settings.start or now
+        since = min(begin, now) - OVERLAP  # a clock may have been set back
         current = json.loads(facts[CURRENT] or "null") if not dry_run else None
+        if current is not None and current.get("scope") != scope:
+            current = None
         if current is not None and now - (started := datetime.fromisoformat(current["started"])) < RESUME_FOR:
             tally = Tally.from_dict(current.get("tally", {}), last, started)
             return _Run(started=min(started, now), done_to=int(current["done_to"]), tally=tally, since=since, last=last)
@@ -120,12 +124,18 @@ async def _begin(core: Core, dry_run: bool) -> _Run:
     return await Store(read)
 
 
+def _scope(core: Core) -> str:
+    """Which returns are ours. Those that were not are settled: where this has changed, only a list from the beginning shows them."""
+    start = core.settings.start
+    return json.dumps({"start": start and start.astimezone(UTC).isoformat(), "destinations": sorted(core.settings.destinations)})
+
+
 async def _end(core: Core, run: _Run, both: Both, report: Report, asn_day: str | None) -> None:
     """What the next sweep needs. The watermark moves, and never back, only after a pass in which both sides were read whole."""
     facts: dict[str, str | None] = {CURRENT: None}
     if both.complete:
         started = run.started.isoformat()
-        facts |= {WATERMARK: started, LAST: started, COUNTS: json.dumps(report.counts)}
+        facts |= {WATERMARK: started, LAST: started, SCOPE: _scope(core), COUNTS: json.dumps(report.counts)}
         facts[STRANGERS] = json.dumps([receipt.id for receipt in goods_of_nobody(core, both)][-MOST_STRANGERS:])
     if asn_day is not None and both.loop.complete:
         facts[ASN_DAY] = asn_day
