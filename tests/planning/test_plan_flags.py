@@ -9,8 +9,8 @@ from planning_stories import DAY, EMPTY, HOUR, MINUTE, NOW, OVER, SHORT, WARN, c
 
 from loop_whiplash.matching.decision import Decision, Verdict
 from loop_whiplash.planning import Flag, Journal, Plan, Process, Settings
-from loop_whiplash.planning.answers import note_text
 from loop_whiplash.planning.situation import SYNTHETIC_KEY
+from loop_whiplash.planning.verdicts import note_text
 
 FROM_REVIEW = Settings(allow_process_from_review=True)
 

@@ -13,7 +13,7 @@ import attrs
 
 from loop_whiplash.matching import Matcher, Policy, match
 
-from . import answers
+from . import answers, verdicts
 from .model import Journal, Observation, Plan
 from .settings import Settings
 from .situation import Situation
@@ -59,22 +59,22 @@ TABLE: tuple[Row, ...] = (
     Row(10, "held by a person", lambda s: s.held, answers.held),
     Row(11, "eligible, no RMA", lambda s: not s.receipts and s.state in _LIVING, answers.create),
     Row(12, "RMA, nothing counted", lambda s: bool(s.receipts) and not s.counted, answers.under_way),
-    Row(13, "verdict WAIT", lambda s: bool(s.receipts) and s.says_wait, answers.wait),
-    Row(13, "receipt not readable whole", lambda s: bool(s.receipts) and s.says_process and bool(s.unreadable), answers.unreadable_receipt),
-    Row(14, "process refused or failed", lambda s: s.process_failed, answers.processing_failed),
-    Row(15, "review after our flag, cured", lambda s: s.review and s.may_process_from_review, answers.process_from_review),
-    Row(15, "review", lambda s: s.review, answers.in_review),
-    Row(16, "unknown state", lambda s: not s.open, answers.unknown_state),
-    Row(17, "flag in doubt", lambda s: s.flag_in_doubt, answers.flag_in_doubt),
-    Row(17, "FLAG, refused on this evidence", lambda s: s.says_flag and s.flag_refused, answers.flag_refused),
-    Row(17, "FLAG, all flagged before", lambda s: s.says_flag and not s.new_keys, answers.flagged_before),
-    Row(18, "FLAG", lambda s: s.says_flag, answers.flag),
-    Row(19, "PROCESS after our flag, same evidence", lambda s: s.process_after_flag and not s.new_evidence, answers.same_evidence),
-    Row(19, "PROCESS after our flag, new evidence", lambda s: s.process_after_flag and s.may_send_process, answers.process_after_flag),
-    Row(20, "PROCESS, value released already", lambda s: s.says_process and s.released, answers.released_already),
-    Row(20, "PROCESS, sent before", lambda s: s.says_process and not s.may_send_process, answers.sent_already),
-    Row(20, "PROCESS", lambda s: s.says_process, answers.process),
-    Row(20, "nothing to do", lambda s: True, answers.nothing_to_do),
+    Row(13, "verdict WAIT", lambda s: bool(s.receipts) and s.says_wait, verdicts.wait),
+    Row(13, "receipt not readable whole", lambda s: bool(s.receipts) and s.says_process and bool(s.unreadable), verdicts.unreadable),
+    Row(14, "process refused or failed", lambda s: s.process_failed, verdicts.processing_failed),
+    Row(15, "review after our flag, cured", lambda s: s.review and s.may_process_from_review, verdicts.process_from_review),
+    Row(15, "review", lambda s: s.review, verdicts.in_review),
+    Row(16, "unknown state", lambda s: not s.open, verdicts.unknown_state),
+    Row(17, "flag in doubt", lambda s: s.flag_in_doubt, verdicts.flag_in_doubt),
+    Row(17, "FLAG, refused on this evidence", lambda s: s.says_flag and s.flag_refused, verdicts.flag_refused),
+    Row(17, "FLAG, all flagged before", lambda s: s.says_flag and not s.new_keys, verdicts.flagged_before),
+    Row(18, "FLAG", lambda s: s.says_flag, verdicts.flag),
+    Row(19, "PROCESS after our flag, same evidence", lambda s: s.process_after_flag and not s.new_evidence, verdicts.same_evidence),
+    Row(19, "PROCESS after our flag, new evidence", lambda s: s.process_after_flag and s.may_send_process, verdicts.process_after_flag),
+    Row(20, "PROCESS, value released already", lambda s: s.says_process and s.released, verdicts.released_already),
+    Row(20, "PROCESS, sent before", lambda s: s.says_process and not s.may_send_process, verdicts.sent_already),
+    Row(20, "PROCESS", lambda s: s.says_process, verdicts.process),
+    Row(20, "nothing to do", lambda s: True, verdicts.nothing_to_do),
 )  # fmt: skip
 
 

@@ -23,10 +23,7 @@ from .settings import CREATE_ON, Settings
 if TYPE_CHECKING:
     from loop_whiplash.matching.policy import Policy
 
-__all__ = ["STATES", "SYNTHETIC_KEY", "Situation", "untouched"]
-
-#: Loop's states (https://docs.loopreturns.com, "Life of a return"); any other word is unknown, and never processed.
-STATES = ("open", "closed", "cancelled", "expired", "review")
+__all__ = ["SYNTHETIC_KEY", "Situation", "untouched"]
 
 #: What stands for the finding of a FLAG that names none: a custom matcher's.
 SYNTHETIC_KEY = "MATCHER||0"
@@ -148,10 +145,6 @@ class Situation:
     @property
     def review(self) -> bool:
         return self.state == "review"
-
-    @property
-    def known_state(self) -> bool:
-        return self.state in STATES
 
     @Fact
     def released(self) -> bool:
