@@ -203,10 +203,6 @@ class Catalogue:
         self.orders.append(order)
         return order
 
-    def order_by_shop_id(self, shop_id: int) -> Order | None:
-        """The order with this shop id, or None."""
-        return next((order for order in self.orders if order.shop_id == shop_id), None)
-
     def order_by_whiplash_id(self, whiplash_id: int) -> Order | None:
         """The order with this Whiplash id, or None."""
         return next((order for order in self.orders if order.whiplash_id == whiplash_id), None)

@@ -12,7 +12,7 @@ import attrs
 from .catalogue import Order
 from .clock import Clock
 from .loop_shapes import dump, label_message, return_message
-from .loop_state import CARRIER_STATUSES, Label, Line, LoopManners, Note, Return
+from .loop_state import Label, Line, LoopManners, Note, Return
 from .truth import Deed, Released, Truth
 from .webhooks import Message, Outbox, loop_headers
 
@@ -370,10 +370,6 @@ class Loop:
             for ret in self.returns.values()
             if (order_id is not None and ret.order.shop_id == order_id) or (order_name is not None and ret.order.name == order_name)
         ]
-
-    def is_moving(self, status: str) -> bool:
-        """True when a label status means that the carrier has the parcel."""
-        return status in CARRIER_STATUSES[2:]
 
     def between(self, start: datetime, end: datetime, *, by: str, states: tuple[str, ...]) -> list[Return]:
         """Returns whose `created_at` or `updated_at`, cut to the second, lies in [start, end]."""
