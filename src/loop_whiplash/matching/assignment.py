@@ -204,19 +204,23 @@ def _components(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int
 
 def _solve(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> None:
     costs: list[list[int | None]] = []
-    seen: dict[tuple[Ids, Ids], int | None] = {}
+    edges: list[tuple[int, int]] = []
     for row in rows:
         line: list[int | None] = []
         for column in columns:
-            both = expected[row], received[column]
-            if both not in seen:
-                edge = compare(*both)
-                seen[both] = None if edge is None else edge[0] * _TIERS_PER_CONFLICT + edge[1]
-            cost = seen[both]
-            if cost is not None:
-                result.linked.add(column)
-            line.append(cost)
+            edge = compare(expected[row], received[column])
+            if edge is None:
+                line.append(None)
+            else:
+                line.append(edge[0] * _TIERS_PER_CONFLICT + edge[1])
+                edges.append((row, column))
         costs.append(line)
+    result.linked.update([column for _, column in edges])
+    if len({row for row, _ in edges}) == len(edges) == len({column for _, column in edges}):
+        # Blocks of one and one: there is nothing to choose.
+        for row, column in edges:
+            result.column_of[row] = column
+        return
     for row, place in zip(rows, lexicographic(costs), strict=True):
         if place is not None:
             result.column_of[row] = columns[place]

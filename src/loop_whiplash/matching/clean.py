@@ -23,6 +23,7 @@ __all__ = ["clean_pairs", "is_clean"]
 # In the order of TIERS, then what is looked at beside the identifiers.
 _EXPECTED = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "outcome")
 _RECEIVED = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "condition", "id")
+_KINDS = tuple(map(attrgetter, ("line_id", "item_id", "sku", "barcode", "variant_id")))
 _EXACT: tuple[tuple[int, Remembered | None], ...] = ((0, TEXTS), (1, None), (2, TEXTS), (3, BARCODES), (4, TEXTS))
 _CASELESS: tuple[tuple[int, Remembered | None], ...] = ((0, TEXTS), (1, None), (2, CASELESS), (3, BARCODES), (4, TEXTS))
 
@@ -114,25 +115,28 @@ def clean_pairs(rma: Rma, receipt: Receipt, policy: Policy) -> tuple[Pair, ...]:
     """The pairs of a clean return."""
     expected, received, ignore_case = rma.units, receipt.units, policy.compiled.ignore_case
     size = len(expected)
-    wanted, came = list(map(_EXPECTED, expected)), list(map(_RECEIVED, received))
+    first, first_came = _EXPECTED(expected[0]), _RECEIVED(received[0])
     # Of a kind that the first of both sides carry, all do.
     kinds = _CASELESS if ignore_case else _EXACT
-    kind, memory = next(both for both in kinds if wanted[0][both[0]] is not None and came[0][both[0]] is not None)
-    prefix = TIERS[kind] + ":"
-    values = [unit[kind] if memory is None else memory[unit[kind]] for unit in wanted]
+    kind, memory = next(both for both in kinds if first[both[0]] is not None and first_came[both[0]] is not None)
+    prefix, carried = TIERS[kind] + ":", _KINDS[kind]
+    values, others = list(map(carried, expected)), list(map(carried, received))
+    if memory is not None:
+        values, others = [memory[value] for value in values], [memory[value] for value in others]
     if size == 1:
-        return (make_pair(wanted[0][0], came[0][6], f"{prefix}{values[0]}"),)
-    partner = {(unit[kind] if memory is None else memory[unit[kind]]): unit[6] for unit in came}
+        return (make_pair(first[0], first_came[6], f"{prefix}{values[0]}"),)
+    partner = dict(zip(others, [unit.id for unit in received], strict=True))
     if len(partner) == size:
-        pairs = [make_pair(unit[0], partner[value], f"{prefix}{value}") for unit, value in zip(wanted, values, strict=True)]
+        pairs = [make_pair(unit.line_id, partner[value], f"{prefix}{value}") for unit, value in zip(expected, values, strict=True)]
         return tuple(sorted(pairs, key=line_order))
     # Some units are equal: which goes with which is a matter of canonical order.
-    keys, others = _keys(_shared(list(zip(*wanted, strict=True)), list(zip(*came, strict=True)), size, ignore_case) or [])
+    left, right = list(zip(*map(_EXPECTED, expected), strict=True)), list(zip(*map(_RECEIVED, received), strict=True))
+    keys, others = _keys(_shared(left, right, size, ignore_case) or [])
     places = {unit.id: key for unit, key in zip(received, others, strict=True)}
     free: dict[Any, list[str]] = {}
     for unit in reversed(received_in_order(list(received))):
         free.setdefault(places[unit.id], []).append(unit.id)
-    key_of = {unit[0]: (key, value) for unit, key, value in zip(wanted, keys, values, strict=True)}
+    key_of = {unit.line_id: (key, value) for unit, key, value in zip(expected, keys, values, strict=True)}
     pairs = []
     for line in in_order(list(expected)):
         key, value = key_of[line.line_id]

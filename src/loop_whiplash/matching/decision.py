@@ -169,7 +169,7 @@ class Decision:
 
         def __getattr__(self, name: str) -> Any:
             # Only reached for a slot that is empty.
-            if name not in _LATE:
+            if name not in _LATE_PLACE:
                 if name == "_late":
                     return None
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -177,7 +177,7 @@ class Decision:
             values = function(*facts)
             for put, value in zip(_PUT_LATE, values, strict=True):
                 put(self, value)
-            return values[_LATE.index(name)]
+            return values[_LATE_PLACE[name]]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _STORED}
@@ -189,6 +189,7 @@ class Decision:
 
 _STORED = tuple(field.name for field in attrs.fields(Decision) if field.init)
 _new = object.__new__
+_LATE_PLACE = {name: place for place, name in enumerate(_LATE)}
 _PUT_LATE = tuple([Decision.__dict__[name].__set__ for name in _LATE])
 _put_verdict, _put_findings, _put_deadline, _put_turns_into, _put_late = (
     Decision.__dict__[name].__set__ for name in ("verdict", "findings", "deadline", "turns_into", "_late")
@@ -218,13 +219,13 @@ _put_line_id, _put_received_id, _put_identifier, _put_also = (
 )
 
 
-def make_pair(line_id: str, received_id: str, identifier: str) -> Pair:
-    """A `Pair` without further units, without going through its converters."""
+def make_pair(line_id: str, received_id: str, identifier: str, also: tuple[str, ...] = ()) -> Pair:
+    """A `Pair`, without going through its converters."""
     pair: Pair = _new(Pair)
     _put_line_id(pair, line_id)
     _put_received_id(pair, received_id)
     _put_identifier(pair, identifier)
-    _put_also(pair, ())
+    _put_also(pair, also)
     return pair
 
 

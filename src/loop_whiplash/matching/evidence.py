@@ -15,13 +15,13 @@ from operator import attrgetter
 from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .codes import RULES_VERSION
-from .identifiers import BARCODES, TEXTS, carried, plain_text
+from .identifiers import BARCODES, TEXTS, Remembered, carried, plain_text
 from .policy import Policy
 
 __all__ = ["evidence_of", "fingerprint_of"]
 
 _text = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
-_UNIT = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "product_id")
+_ARTICLE = attrgetter("item_id", "sku", "barcode", "variant_id", "product_id")
 _BETWEEN, _NEXT, _SIDE = "\x1f", "\x1e", "\x1d"
 
 
@@ -47,12 +47,24 @@ def evidence_of(rma: Rma, receipts: Sequence[Receipt]) -> str:
 
 
 def _row(unit: ExpectedUnit | ReceivedUnit) -> str:
-    line, item, sku, barcode, variant, product = _UNIT(unit)
-    return (
-        f"{'' if line is None else plain_text(line) or ''}{_BETWEEN}{'' if item is None else item}{_BETWEEN}"
-        f"{'' if sku is None else TEXTS[sku] or ''}{_BETWEEN}{'' if barcode is None else BARCODES[barcode] or ''}{_BETWEEN}"
-        f"{'' if variant is None else TEXTS[variant] or ''}{_BETWEEN}{'' if product is None else TEXTS[product] or ''}"
+    line = unit.line_id
+    return f"{'' if line is None else plain_text(line) or ''}{_BETWEEN}{_ARTICLES[_ARTICLE(unit)]}"
+
+
+def _article(ids: tuple[int | None, str | None, str | None, str | None, str | None]) -> str:
+    item, sku, barcode, variant, product = ids
+    return _BETWEEN.join(
+        (
+            "" if item is None else str(item),
+            "" if sku is None else TEXTS[sku] or "",
+            "" if barcode is None else BARCODES[barcode] or "",
+            "" if variant is None else TEXTS[variant] or "",
+            "" if product is None else TEXTS[product] or "",
+        )
     )
+
+
+_ARTICLES = Remembered(_article)
 
 
 def _plain_rows(units: Iterable[ExpectedUnit | ReceivedUnit]) -> list[str]:

@@ -320,20 +320,20 @@ class Case:
         if self.policy.unexpected == "accept":
             accepted += [column for column in settled.leftover if column not in settled.assignment.linked]
         for column in sorted(accepted):
-            yield from self._condition(column, self.row_of.get(column))
+            if settled.received[column].condition != CONDITIONS[-1]:
+                yield from self._condition(column, self.row_of.get(column))
 
     def _condition(self, column: int, row: int | None) -> Iterator[Draft]:
         came = self.settled.received[column]
-        units = self.concerned((), (column,))
         if came.condition is None:
             if self.policy.require_grading:
                 message = f"{opening(came)} was not graded."
-                yield Draft("CONDITION_UNKNOWN", units, label(came), message, "grading_grace")
+                yield Draft("CONDITION_UNKNOWN", self.concerned((), (column,)), label(came), message, "grading_grace")
         elif came.condition in CONDITIONS:
             least, setting = self._least(column, row)
             if CONDITIONS.index(came.condition) < CONDITIONS.index(least):
                 message = f"{opening(came)} is {came.condition}; {setting} asks for {least}."
-                yield Draft("CONDITION_BELOW_MIN", units, label(came), message, setting)
+                yield Draft("CONDITION_BELOW_MIN", self.concerned((), (column,)), label(came), message, setting)
 
     def _least(self, column: int, row: int | None) -> tuple[str, str]:
         """What is asked of a unit: by the strictest line it could be, so that it never matters which of equal units is the damaged one."""

@@ -102,16 +102,15 @@ def compare(expected: Ids, received: Ids) -> tuple[int, int] | None:
     """
     tier = -1
     conflicts = 0
-    for kind in range(5):
-        one, other = expected[kind], received[kind]
-        if one is None or other is None:
-            continue
-        if tier < 0:
-            if one != other:
+    for kind, (one, other) in enumerate(zip(expected, received, strict=True)):
+        if one is not None and other is not None:
+            if one == other:
+                if tier < 0:
+                    tier = kind
+            elif tier < 0:
                 return None
-            tier = kind
-        elif one != other:
-            conflicts += 1
+            else:
+                conflicts += 1
     return None if tier < 0 else (tier, conflicts)
 
 

@@ -14,7 +14,7 @@ import attrs
 from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .assignment import MAX_SIDE, Assignment, assign
-from .decision import Pair
+from .decision import Pair, make_pair
 from .identifiers import TEXTS, TIERS, Ids, carried, compare, label, plain_text
 from .optimum import lexicographic
 from .policy import Policy
@@ -44,12 +44,7 @@ class Settlement:
 
     def pairs(self) -> tuple[Pair, ...]:
         pairs = [
-            Pair(
-                line_id=self.expected[row].line_id,
-                received_id=self.received[columns[0]].id,
-                identifier=how,
-                also=tuple([self.received[column].id for column in columns[1:]]),
-            )
+            make_pair(self.expected[row].line_id, self.received[columns[0]].id, how, tuple([self.received[c].id for c in columns[1:]]))
             for row, (columns, how) in self.by.items()
         ]
         return tuple(sorted(pairs, key=line_order))
