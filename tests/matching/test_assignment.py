@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from itertools import permutations
+from itertools import permutations, product
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 from matching_cases import T, count, expect, random_return, receipt, rma
 from matching_oracle import best, edge
 
 from loop_whiplash.matching import Decision, Policy, Verdict, match
+from loop_whiplash.matching.optimum import cheapest, lexicographic
 from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit
 
 
@@ -207,8 +209,8 @@ def test_a_crowd_of_equal_units_needs_no_cap(extra: int) -> None:
 
 def test_a_crowd_whose_identifiers_agree_as_multisets_needs_none_either() -> None:
     size = 200
-    expected = [expect(n, f"S{n % 7}", barcode=f"b{n % 11}") for n in range(1, size + 1)]
-    counted = [count(f"u{n:03}", f"S{n % 7}", barcode=f"b{n % 11}") for n in range(size, 0, -1)]
+    expected = [expect(n, f"S{n % 2}", barcode=f"b{n % 11}") for n in range(1, size + 1)]
+    counted = [count(f"u{n:03}", f"S{n % 2}", barcode=f"b{n % 11}") for n in range(size, 0, -1)]
     decision = judged([*expected, expect(900, "Z")], [*counted, count("y", "Y")])
     assert len(decision.pairs) == size
     assert {finding.code for finding in decision.findings} == {"UNEXPECTED", "SHORT"}
@@ -223,3 +225,67 @@ def test_nothing_is_ever_slow(make: Any) -> None:
     began = time.perf_counter()
     judged(expected, counted).to_dict()
     assert time.perf_counter() - began < 5
+
+
+def test_a_crowd_that_names_its_lines_needs_none_either() -> None:
+    expected, counted = look_alikes(100)
+    named = [attrs.evolve(unit, line_id=str(place)) for place, unit in enumerate(counted, start=1)]
+    decision = judged(expected, named)
+    assert [(pair.line_id, pair.received_id) for pair in decision.pairs] == [(str(n), f"u{n:03}") for n in range(1, 101)]
+    # Some name theirs: what is left is small enough to be solved.
+    some = judged(expected, [*named[:50], *counted[50:]])
+    assert len(some.pairs) == 100
+    assert "TOO_AMBIGUOUS" not in [finding.code for finding in some.findings]
+
+
+def test_a_weaker_identifier_that_all_share_joins_nobody() -> None:
+    """Each SKU is a piece of its own, though the barcode is one: both sides carry the SKU."""
+    expected = [expect(n, f"S{n // 2}", barcode="b") for n in range(100)]
+    counted = [count(f"u{n:03}", f"S{n // 2}", barcode="b") for n in range(1, 100)] + [count("v", "S1", barcode="b")]
+    decision = judged(expected, counted)
+    assert [finding.code for finding in decision.findings] == ["OVER", "SHORT"]
+    assert len(decision.pairs) == 99
+
+
+def test_units_that_carry_different_kinds_join_only_through_one_that_carries_both() -> None:
+    """Below the cap apart, beyond it together."""
+    by_sku, by_barcode = [expect(n, "A") for n in range(1, 41)], [expect(n, barcode="x") for n in range(41, 81)]
+    counted = [count(f"u{n:03}", "A") for n in range(1, 40)] + [count(f"u{n:03}", barcode="x") for n in range(41, 82)]
+    apart = judged(by_sku + by_barcode, counted)
+    assert {finding.code for finding in apart.findings} == {"SHORT", "OVER"}
+    together = judged([*by_sku, *by_barcode], [*counted, count("both", "A", barcode="x")])
+    assert "TOO_AMBIGUOUS" in {finding.code for finding in together.findings}
+
+
+@pytest.mark.parametrize("sizes", [(6, 6), (6, 7), (7, 6), (7, 7), (1, 7), (7, 1)])
+def test_small_and_less_small_are_settled_alike(sizes: tuple[int, int]) -> None:
+    rows, columns = sizes
+    expected = [expect(n, "A" if n % 2 else None, barcode="b", variant_id=f"v{n % 3}") for n in range(1, rows + 1)]
+    counted = [count(f"u{n}", "A" if n % 3 else None, barcode="b", variant_id=f"v{n % 2}") for n in range(1, columns + 1)]
+    assert agrees_with_the_oracle(expected, counted)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_cheapest_assignment_is_the_cheapest(seed: int) -> None:
+    """The solver alone, on prices of every kind, against trying everything."""
+    random = Random(f"prices {seed}")
+    rows, columns = random.randint(0, 5), random.randint(1, 5)
+    top = random.choice((1, 3, 50))
+    costs = [[random.choice((None, random.randint(0, top), random.randint(0, top))) for _ in range(columns)] for _ in range(rows)]
+    every = [
+        (sum(place is None for place in some), sum(costs[row][place] or 0 for row, place in enumerate(some) if place is not None), [columns if place is None else place for place in some])
+        for some in product([*range(columns), None], repeat=rows)
+        if all(place is None or costs[row][place] is not None for row, place in enumerate(some))
+        and len({place for place in some if place is not None}) == sum(place is not None for place in some)
+    ]  # fmt: skip
+    wanted = min(every)
+    assert [columns if place is None else place for place in lexicographic(costs)] == wanted[2]
+    unpaired = [random.randint(0, 2 * top) for _ in range(rows)]
+    found = cheapest(costs, unpaired)
+    price = sum(unpaired[row] if place is None else costs[row][place] or 0 for row, place in enumerate(found))
+    assert price == min(
+        sum(unpaired[row] if place == columns else costs[row][place] or 0 for row, place in enumerate(places)) for _, _, places in every
+    )
+    taken = [place for place in found if place is not None]
+    assert len(set(taken)) == len(taken)
+    assert all(costs[row][place] is not None for row, place in enumerate(found) if place is not None)

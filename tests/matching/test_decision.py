@@ -250,6 +250,9 @@ def test_a_decision_of_somebody_elses_matcher_can_be_explained_too() -> None:
             "Not expected: 2 × item 5, 1 × X, 1 × Y and 1 more",
         ),
         ((rma(state="closed"),), {}, "Nothing is to be done in Loop: it is closed"),
+        ((rma(A), receipt(a)), {"settle_window": DAY}, "Settling; waits until 2026-01-02 12:00 UTC, then PROCESS"),
+        ((rma(A), receipt(a, count("u2", barcode="urn:x:1"))), {}, "Not expected: 1 × barcode urn:x:1"),
+        ((rma(A), receipt(a, return_id=7), receipt(receipt_id=78, return_id=7)), {}, "Receipt of another return (receipt 77, receipt 78)"),
     ],
 )
 def test_the_headline_is_the_decision_in_a_line(case: Sequence[Any], policy: dict[str, Any], headline: str) -> None:
@@ -444,3 +447,61 @@ def test_a_pair_and_a_finding_are_plain_values() -> None:
     assert hash(Finding(code="X", units=["1"])) == hash(Finding(code="X", units=("1",)))  # type: ignore[arg-type]
     assert isinstance(judged(*EXACT).pairs[0], Pair)
     assert isinstance(a, ReceivedUnit)
+
+
+def test_a_wrong_item_is_said_once_also_when_the_wait_is_over() -> None:
+    assert judged(rma(A), receipt(b), at=T + 3 * DAY).headline == "Wrong item: 1 × B instead of 1 × A"
+
+
+def test_a_long_headline_keeps_its_deadline() -> None:
+    expected = rma(*[expect(n, f"A-RATHER-LONG-SKU-OF-A-SHOE-{n}") for n in range(1, 9)], expect(9, "Z"))
+    headline = judged(expected, receipt(count("u1", "Z"))).headline
+    assert headline.endswith("…; waits until 2026-01-04 12:00 UTC, then FLAG")
+    assert 100 < len(headline) <= 160
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("w" * 40, "w" * 40),
+        ("w" * 41, "w" * 39 + "…"),
+        ("a" * 30 + " " + "b" * 20, "a" * 30 + "…"),
+        ("a" * 10 + " " + "b" * 40, "a" * 10 + " " + "b" * 28 + "…"),
+        ("a" * 39 + " b", "a" * 39 + "…"),
+        ("a" * 20 + ", " + "b" * 30, "a" * 20 + "…"),
+        ("aa bb " + "c" * 18 + " d" * 20, "aa bb " + "c" * 18 + " d" * 7 + "…"),
+    ],
+)
+def test_a_long_name_is_cut_where_a_word_ends_unless_that_is_too_early(text: str, shown: str) -> None:
+    decision = Decision(verdict=Verdict.FLAG, findings=[Finding(code="OVER", identifier=f"sku:{text}")])
+    assert decision.headline == f"Too many: 1 × {shown}"
+
+
+def test_what_carries_nothing_is_said_to() -> None:
+    findings = [Finding(code="OVER"), Finding(code="OVER", identifier="sku:A")]
+    assert Decision(verdict=Verdict.FLAG, findings=findings).headline == "Too many: 1 × unidentified, 1 × A"
+
+
+def test_a_flag_of_somebody_elses_with_curable_findings_only_says_them() -> None:
+    decision = Decision(
+        verdict=Verdict.FLAG, deadline=T, findings=[Finding(code="SHORT", identifier="sku:A", curable=True, message="X is in X.")]
+    )
+    assert decision.headline == "Missing: 1 × A"
+    assert decision.counterfactual == "processes if 1 × A arrives"
+    assert decision.note() == "Missing: 1 × A. X is in X."
+    over = Decision(verdict=Verdict.NO_ACTION, findings=[Finding(code="X", message="All is X.", blocking=False)])
+    assert over.headline == "All is X"
+
+
+def test_an_explanation_lists_all_that_is_left() -> None:
+    text = judged(rma(A, B, C), receipt(a, count("u8", "X"), count("u9", "Y"))).explain()
+    assert "Expected, not settled: 2, 3\nCounted, not expected: u8, u9" in text
+    settling = judged(rma(A), receipt(a), settle_window=DAY).explain()
+    assert "Waits until 2026-01-02 12:00 UTC, then PROCESS.\nIt processes at 2026-01-02 12:00 UTC if nothing changes." in settling
+
+
+def test_plain_data_is_plain() -> None:
+    data = judged(*SHORT).to_dict()
+    assert type(data["verdict"]) is type(data["turns_into"]) is str
+    with pytest.raises(ConfigurationError, match=r"5 is not text @ \$\.evidence; 6 is not text @ \$\.fingerprint"):
+        Decision.from_dict({**data, "evidence": 5, "fingerprint": 6})

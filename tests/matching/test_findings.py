@@ -563,3 +563,72 @@ def test_lengths_of_time_are_said_in_the_largest_whole_unit(length: timedelta, w
 def test_an_identifier_with_a_colon_is_said_whole() -> None:
     decision = match(rma(A), [receipt(a, count("u2", barcode="urn:x:1"))], at=T)
     assert decision.findings[0].message == "Unit u2 (barcode urn:x:1) is not in this return."
+
+
+def test_a_line_that_counts_nothing_is_in_order() -> None:
+    assert match(rma(A), [receipt(a, **lines(0, 0)), receipt(receipt_id=78, **lines(0, 0))], at=T).findings == ()
+
+
+def test_only_what_is_there_twice_is_told() -> None:
+    decision = match(rma(A, A, B), [receipt(a, count("u9", "A"), b, count("u2", "C"), count("u5", "D"))], at=T)
+    told_twice = [finding.identifier for finding in decision.findings if finding.code.startswith("DUPLICATE")]
+    assert told_twice == ["line:1", "unit:u2"]
+
+
+def test_an_allowed_surplus_is_named_with_the_line_it_belongs_to() -> None:
+    """Without the line, the surplus would be something nobody expected."""
+    expected = rma(expect(1, "A", outcome="barter"), B)
+    decision = match(expected, [receipt(a, count("u3", "A"), b)], policy=Policy(over_units=1), at=T)
+    assert [finding.units for finding in decision.findings if finding.code == "UNKNOWN_VALUE"] == [("1", "u1", "u3")]
+
+
+def test_two_units_of_one_line_are_one_too_many() -> None:
+    decision = match(rma(A, B), [receipt(count("u1", "A", line_id="1"), count("u2", "A", line_id="1"), b)], at=T)
+    assert [(finding.code, finding.units) for finding in decision.findings] == [("OVER", ("u2",))]
+
+
+def test_a_word_about_lateness_needs_no_limit_that_flags() -> None:
+    decision = match(rma(A), [receipt(a)], policy=Policy(days_late_warn=9), at=T)
+    assert [(finding.code, finding.setting, finding.blocking) for finding in decision.findings] == [("LATE", "days_late_warn", False)]
+    assert match(rma(A), [receipt(a, at=None)], policy=Policy(days_late_warn=9), at=T).findings == ()
+    assert match(rma(A), [], policy=Policy(days_late_flag=9), at=T).findings[0].code == "NOTHING_COUNTED"
+
+
+def test_the_value_of_a_surplus_adds_up() -> None:
+    counted = [receipt(a, count("u2", "A"), count("u3", "A"))]
+    assert match(rma(WORTH_5), counted, policy=Policy(over_value=10), at=T).verdict is Verdict.PROCESS
+    assert match(rma(WORTH_5), counted, policy=Policy(over_value=9), at=T).verdict is Verdict.FLAG
+
+
+def test_the_values_of_the_units_make_the_total() -> None:
+    expected = rma(WORTH_5, attrs.evolve(WORTH_5, line_id="2"))
+    counted = [receipt(a, count("u2", "A"))]
+    assert match(expected, counted, policy=Policy(review_above_value=10), at=T).verdict is Verdict.PROCESS
+    assert match(expected, counted, policy=Policy(review_above_value="9.99"), at=T).verdict is Verdict.FLAG
+
+
+def test_a_set_does_not_hide_the_conflict_of_another_line() -> None:
+    expected = rma(expect(1, "K"), expect(2, "Z", barcode="1"))
+    counted = receipt(a, b, count("u3", "Z", barcode="2"))
+    decision = match(expected, [counted], policy=Policy(bundles={"K": {"A": 1, "B": 1}}), at=T)
+    assert [finding.code for finding in decision.findings] == ["IDENTIFIER_CONFLICT"]
+    substituted = match(
+        rma(expect(1, "X", product_id="p"), expect(2, "Z", barcode="1")), [receipt(count("u1", "Y", product_id="p"), count("u3", "Z", barcode="2"))],
+        policy=Policy(substitutes="same_product"), at=T,
+    )  # fmt: skip
+    assert [finding.code for finding in substituted.findings] == ["IDENTIFIER_CONFLICT"]
+
+
+def test_to_accept_what_nobody_expected_is_not_to_accept_damage() -> None:
+    decision = match(rma(A), [receipt(count("u1", "A", "damaged"), count("u2", "Z"))], policy=Policy(unexpected="accept"), at=T)
+    assert [(finding.code, finding.units) for finding in decision.findings if finding.blocking] == [("CONDITION_BELOW_MIN", ("1", "u1"))]
+
+
+def test_findings_of_one_code_are_in_the_order_of_what_they_are_about() -> None:
+    decision = match(rma(expect(1, "C"), expect(2, "A"), expect(3, "B")), [receipt(count("u1", "Z"))], at=T)
+    assert [finding.identifier for finding in decision.findings if finding.code == "SHORT"] == ["sku:A", "sku:B", "sku:C"]
+
+
+def test_what_is_only_noted_has_no_end() -> None:
+    decision = match(rma(A, B), [receipt(a)], policy=Policy(under_units=1), at=T)
+    assert [(finding.code, finding.until) for finding in decision.findings] == [("SHORT", None)]

@@ -58,6 +58,7 @@ def test_a_setting_that_cannot_be_is_named_with_what_may(name: str, values: list
         said = refused(**{name: value})
         assert said.startswith(f"Policy.{name} is ")
         assert said.endswith(f"; it must be {allowed}")
+        assert (f"Policy.{name} is None;" in said) == (value is None)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +185,12 @@ def test_a_policy_cannot_be_changed_behind_a_decision() -> None:
         lambda: setattr(policy.bundles, "_items", {}),
         lambda: delattr(policy.bundles, "_items"),
     ):
-        with pytest.raises(AttributeError):
+        with pytest.raises((AttributeError, TypeError)) as caught:
             change()
+        assert isinstance(caught.value, TypeError) or "FrozenMap" in str(caught.value)
+    assert hash(policy.bundles) != hash(Policy().bundles)
+    with pytest.raises(AttributeError, match="FrozenMap cannot be changed"):
+        del policy.bundles._items  # type: ignore[attr-defined]
 
 
 def test_a_policy_is_a_value() -> None:
@@ -402,6 +407,7 @@ def test_lengths_of_time_are_read_in_many_words(text: str) -> None:
         ({"substitutes": "listed", "substitute_skus": {"A": "B"}}, "'B' is not a list @ $.substitute_skus['A']"),
         ({"min_condition_by_outcome": {"refund": 5}}, "5 is not text @ $.min_condition_by_outcome['refund']"),
         ({"over_unit": 1}, "unknown setting 'over_unit'; known are arrival_grace, bundles, currency, "),
+        ({"over_unit": 1, "a": 2}, "unknown setting 'a', 'over_unit'; known are "),
         ({"profiles": {}}, "$.profiles: {} is not a list"),
         ({"profiles": ["x"]}, "$.profiles[0]: 'x' is not a mapping"),
         ({"profiles": [{"policy": {}}]}, "None is not text @ $.profiles[0].policy.name"),
@@ -464,6 +470,9 @@ def test_a_policy_reads_from_toml(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(TOML, encoding="utf-8")
     assert Policy.from_toml(file) == Policy.from_toml(str(file)) == policy
+    odd = tmp_path / "X.toml"
+    odd.write_text(TOML, encoding="utf-8")
+    assert Policy.from_toml(str(odd)) == policy
     nested = "[returns.policy]\nname = 'Müller'\n[other]\nx = 1\n"
     file.write_bytes(nested.encode())
     assert Policy.from_toml(file, table="returns.policy").name == Policy.from_toml(nested, table="returns.policy").name == "Müller"

@@ -252,3 +252,8 @@ def test_once_an_empty_box_was_counted_what_is_final_is_final() -> None:
     assert judged(receipt(return_id=502)).verdict is Verdict.FLAG
     assert judged(receipt(return_id=502, at=None)).verdict is Verdict.FLAG
     assert judged(receipt(at=None)).verdict is Verdict.FLAG
+
+
+def test_each_open_box_has_an_end_of_its_own() -> None:
+    decision = judged(receipt(a, final=False), receipt(b, receipt_id=78, final=False, at=T + DAY), at=T + DAY)
+    assert {finding.identifier: finding.until for finding in decision.findings} == {"receipt:77": T + 7 * DAY, "receipt:78": T + 8 * DAY}
