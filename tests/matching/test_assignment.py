@@ -272,12 +272,12 @@ def test_the_cheapest_assignment_is_the_cheapest(seed: int) -> None:
     rows, columns = random.randint(0, 5), random.randint(1, 5)
     top = random.choice((1, 3, 50))
     costs = [[random.choice((None, random.randint(0, top), random.randint(0, top))) for _ in range(columns)] for _ in range(rows)]
-    every = [
-        (sum(place is None for place in some), sum(costs[row][place] or 0 for row, place in enumerate(some) if place is not None), [columns if place is None else place for place in some])
-        for some in product([*range(columns), None], repeat=rows)
-        if all(place is None or costs[row][place] is not None for row, place in enumerate(some))
-        and len({place for place in some if place is not None}) == sum(place is not None for place in some)
-    ]  # fmt: skip
+    every = []
+    for some in product([*range(columns), None], repeat=rows):
+        taken = [place for place in some if place is not None]
+        priced = [costs[row][place] for row, place in enumerate(some) if place is not None]
+        if len(set(taken)) == len(taken) and None not in priced:
+            every.append((some.count(None), sum(filter(None, priced)), [columns if place is None else place for place in some]))
     wanted = min(every)
     assert [columns if place is None else place for place in lexicographic(costs)] == wanted[2]
     unpaired = [random.randint(0, 2 * top) for _ in range(rows)]

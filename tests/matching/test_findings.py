@@ -583,8 +583,8 @@ def test_an_allowed_surplus_is_named_with_the_line_it_belongs_to() -> None:
 
 
 def test_two_units_of_one_line_are_one_too_many() -> None:
-    decision = match(rma(A, B), [receipt(count("u1", "A", line_id="1"), count("u2", "A", line_id="1"), b)], at=T)
-    assert [(finding.code, finding.units) for finding in decision.findings] == [("OVER", ("u2",))]
+    decision = match(rma(A, B), [receipt(count("u1", "A", line_id="1"), count("u3", "A", line_id="1"), b)], at=T)
+    assert [(finding.code, finding.units) for finding in decision.findings] == [("OVER", ("u3",))]
 
 
 def test_a_word_about_lateness_needs_no_limit_that_flags() -> None:
@@ -612,10 +612,9 @@ def test_a_set_does_not_hide_the_conflict_of_another_line() -> None:
     counted = receipt(a, b, count("u3", "Z", barcode="2"))
     decision = match(expected, [counted], policy=Policy(bundles={"K": {"A": 1, "B": 1}}), at=T)
     assert [finding.code for finding in decision.findings] == ["IDENTIFIER_CONFLICT"]
-    substituted = match(
-        rma(expect(1, "X", product_id="p"), expect(2, "Z", barcode="1")), [receipt(count("u1", "Y", product_id="p"), count("u3", "Z", barcode="2"))],
-        policy=Policy(substitutes="same_product"), at=T,
-    )  # fmt: skip
+    expected = rma(expect(1, "X", product_id="p"), expect(2, "Z", barcode="1"))
+    counted = receipt(count("u1", "Y", product_id="p"), count("u3", "Z", barcode="2"))
+    substituted = match(expected, [counted], policy=Policy(substitutes="same_product"), at=T)
     assert [finding.code for finding in substituted.findings] == ["IDENTIFIER_CONFLICT"]
 
 
