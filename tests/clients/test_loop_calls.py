@@ -34,6 +34,13 @@ def test_reads_a_return_over_the_wire(colour: Colour, httpx_mock: HTTPXMock) -> 
     assert request.headers["user-agent"].startswith("loop-whiplash")
 
 
+def test_an_id_from_a_form_is_read_as_the_number_it_is(colour: Colour, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(json=[RETURN])
+    loop = colour.loop()
+    assert loop.call(lambda c: c.returns.get("5")).id == 5
+    loop.close()
+
+
 def test_a_bearer_signs_with_authorization(colour: Colour, httpx_mock: HTTPXMock) -> None:
     httpx_mock.add_response(json=[RETURN])
     loop = colour.loop(key=Bearer("token-1"))

@@ -233,10 +233,13 @@ def test_nobody_there_means_not_sent(exchange: Callable[..., Reply]) -> None:
     with pytest.raises(NotSent) as caught:
         exchange(f"http://127.0.0.1:{port}/api", GET)
     assert not caught.value.final
+    assert str(caught.value) == (
+        f"no connection to http://127.0.0.1:{port} could be made, nothing listens there; check base_url and the network"
+    )
 
 
 def test_a_name_that_is_none_means_not_sent(exchange: Callable[..., Reply]) -> None:
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match=r"to https://loop\.invalid could be made, its name is not known here; check base_url"):
         exchange("https://loop.invalid/api", GET)
 
 
@@ -364,7 +367,7 @@ def test_the_environments_proxy_is_used_and_loopback_is_not_proxied(
         host = proxy.url.removeprefix("http://").removesuffix("/api/v1")
         monkeypatch.setenv("HTTPS_PROXY", f"http://{host}")
         monkeypatch.setenv("HTTP_PROXY", host)
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=r"https://loop\.example through the proxy could be made, the proxy did not let it through"):
             exchange("https://loop.example/api", GET)
         assert proxy.requests[0].startswith(b"CONNECT loop.example:443")
         assert b"X-Authorization" not in proxy.requests[0]

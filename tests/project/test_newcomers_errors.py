@@ -19,6 +19,8 @@ def integration(settings: Settings = START, **options: object) -> Integration:
 
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "no key": (lambda: LoopClient(""), "API key is empty"),
+    "a key whose variable is not set": (lambda: LoopClient(None), "API key as text, .* got None: is its environment variable set"),  # type: ignore[arg-type]
+    "a token whose variable is not set": (lambda: WhiplashClient(None), "access token as text, .* got None"),  # type: ignore[arg-type]
     "no version in the address of Loop": (lambda: LoopClient("key", base_url="https://api.loopreturns.com"), "lacks the version path"),
     "no version in that of Whiplash": (lambda: WhiplashClient("token", base_url="https://www.getwhiplash.com/"), "lacks the version path"),
     "no scheme": (lambda: LoopClient("key", base_url="api.loopreturns.com/api/v1"), "https://host/path"),

@@ -10,7 +10,7 @@ from loop_whiplash.errors import ConfigurationError
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["ApiKey", "Auth", "Bearer"]
+__all__ = ["ApiKey", "Auth", "Bearer", "signer"]
 
 
 class Auth(Protocol):
@@ -33,6 +33,19 @@ def _secret(value: str, what: str) -> str:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(f"{what} holds spaces or characters that no header can carry; it was probably cut or pasted wrongly")
     return value
+
+
+def signer(given: str | Auth, sign: Callable[[str], Auth], what: str) -> Auth:
+    """What signs: as it was given, or made of a key or token. Most often neither means that an environment variable is not set."""
+    if isinstance(given, str):
+        return sign(given)
+    if isinstance(given, type) or not all(callable(getattr(given, name, None)) for name in ("headers", "refused")):
+        raise ConfigurationError(f"{what} is needed; got {_kind(given)}: is its environment variable set?")
+    return given
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 class ApiKey:

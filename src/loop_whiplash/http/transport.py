@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -58,10 +59,12 @@ class _Wire:
             log.warning("certificates of %s are not verified, because verify=False was passed", host)
         self.base_url: str = base_url.rstrip("/")
         self._origin = f"{parts.scheme}://{parts.netloc}"
+        proxy = proxy or _proxy_for(parts.scheme, host, port)
+        self._where = f"{self._origin} through the proxy" if proxy else self._origin
         self._largest_body = largest_body
         self._options: dict[str, Any] = {
             "verify": ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
-            "proxy": proxy or _proxy_for(parts.scheme, host, port),
+            "proxy": proxy,
         }
         self.closed = False
 
@@ -94,26 +97,39 @@ def _proxy_for(scheme: str, host: str, port: int | None) -> str | None:
     return found if not found or "://" in found else f"http://{found}"
 
 
-def _failure(error: Exception) -> NotSent | Interrupted:
+#: Why no connection came about, by what the system said; the first that fits.
+_WHY: tuple[tuple[type[BaseException], str], ...] = (
+    (httpx.PoolTimeout, "all connections of this client are busy"),
+    (httpx.ConnectTimeout, "it does not answer"),
+    (httpx.ProxyError, "the proxy did not let it through"),
+    (socket.gaierror, "its name is not known here"),
+    (ConnectionRefusedError, "nothing listens there"),
+    (ssl.SSLError, "it does not speak TLS as it should"),
+)
+
+
+def _failure(error: Exception, where: str) -> NotSent | Interrupted:
     """What an exception of httpx means. Its text and the request it holds are left behind: they may carry credentials."""
     name = type(error).__name__
     if isinstance(error, _NOT_SENT):
-        certificate = _certificate_problem(error)
-        if certificate:
-            return NotSent(f"the certificate could not be verified: {certificate}", final=True)
-        return NotSent(f"no connection could be made ({name})", final=isinstance(error, httpx.UnsupportedProtocol))
+        causes = _causes(error)
+        if problem := next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None):
+            return NotSent(f"the certificate could not be verified: {problem.verify_message or 'unknown reason'}", final=True)
+        why = next((said for kind, said in _WHY if any(isinstance(each, kind) for each in causes)), name)
+        message = f"no connection to {where} could be made, {why}; check base_url and the network"
+        return NotSent(message, final=isinstance(error, httpx.UnsupportedProtocol))
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return Interrupted(f"no answer came in time ({name})", timed_out=True)
     return Interrupted(f"the exchange was interrupted ({name})")
 
 
-def _certificate_problem(error: BaseException) -> str | None:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return str(seen.verify_message or "unknown reason")
-        seen = seen.__cause__ or seen.__context__
-    return None
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The exception and all that it came from; anyio groups the attempts at several addresses."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+    return found
 
 
 _Failures = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
@@ -137,7 +153,7 @@ class HttpTransport(_Wire):
         try:
             return self._exchange(built, request.timeout, time.monotonic)
         except _Failures as error:
-            failure = _failure(error)
+            failure = _failure(error, self._where)
         # Raised out here, so that the request httpx hangs on its exceptions is not dragged along as context.
         raise failure
 
@@ -195,7 +211,7 @@ class AsyncHttpTransport(_Wire):
             async with asyncio.timeout(request.timeout):
                 return await self._exchange(http, built)
         except _Failures as error:
-            failure = _failure(error)
+            failure = _failure(error, self._where)
         raise failure
 
     async def _exchange(self, http: httpx.AsyncHTTPTransport, built: httpx.Request) -> Reply:

@@ -56,14 +56,15 @@ def get_return(return_id: int, *, currency_type: Literal["shop", "presentment"] 
     Raises `NotFound` when Loop knows none. Amounts are in the shop's currency unless ``currency_type="presentment"``.
     https://docs.loopreturns.com/api-reference/latest/return-data/get-return-details
     """
-    params = {"return_id": segment(return_id, "return_id")} | ({"currency_type": currency_type} if currency_type else {})
+    asked = segment(return_id, "return_id")
+    params = {"return_id": asked} | ({"currency_type": currency_type} if currency_type else {})
     return Call(
         system="loop",
         method="GET",
         path="/warehouse/return/details",
         params=params,
-        decode=answers.return_with_id(return_id),
-        return_id=return_id,
+        decode=answers.return_with_id(int(asked)),
+        return_id=int(asked),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from loop_whiplash.http.auth import ApiKey, Auth
+from loop_whiplash.http.auth import ApiKey, Auth, signer
 from loop_whiplash.http.client import AsyncClient, Client, make_session, opened, opened_async
 from loop_whiplash.http.flow import AsyncTransport, Transport
 from loop_whiplash.http.groups import AsyncGroup, Group, deferred, endpoint, listing, lookup
@@ -98,7 +98,7 @@ class AsyncDestinations(_Destinations, AsyncGroup):
 
 
 def _auth(api_key: str | Auth) -> Auth:
-    return ApiKey("X-Authorization", api_key) if isinstance(api_key, str) else api_key
+    return signer(api_key, lambda key: ApiKey("X-Authorization", key), "an API key as text, or `Bearer`,")
 
 
 class LoopClient(Client):

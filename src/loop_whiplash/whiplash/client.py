@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from loop_whiplash.errors import ConfigurationError
-from loop_whiplash.http.auth import Auth, Bearer
+from loop_whiplash.http.auth import Auth, Bearer, signer
 from loop_whiplash.http.client import AsyncClient, Client, make_session, opened, opened_async
 from loop_whiplash.http.flow import AsyncTransport, Transport
 from loop_whiplash.http.groups import AsyncGroup, Group, deferred, endpoint, listing, lookup
@@ -181,7 +181,7 @@ def _headers(customer_id: int | str | None, shop_id: int | str | None) -> dict[s
         if value is not None:
             text = str(value).strip()
             if not text.isascii() or not text.isdigit():
-                raise ConfigurationError(f"{name} is a whole number, such as 24: Whiplash's own id of it; what was given is none")
+                raise ConfigurationError(f"{name} is a whole number, such as 24: Whiplash's own id of it; what was given is no number")
             found[header] = text
     return found
 
@@ -230,7 +230,7 @@ class WhiplashClient(Client):
         verify: Verify = True,
         proxy: str | None = None,
     ) -> None:
-        auth, headers = Bearer(token) if isinstance(token, str) else token, _headers(customer_id, shop_id)
+        auth, headers = signer(token, Bearer, "an access token as text, or `Bearer` or `OAuth`,"), _headers(customer_id, shop_id)
         carrier, close = opened(transport, base_url, verify, proxy)
         session = make_session(
             "whiplash", transport=carrier, auth=auth, limiter=limiter, rate=RATE, retry=retry, timeout=timeout,
@@ -283,7 +283,7 @@ class AsyncWhiplashClient(AsyncClient):
         verify: Verify = True,
         proxy: str | None = None,
     ) -> None:
-        auth, headers = Bearer(token) if isinstance(token, str) else token, _headers(customer_id, shop_id)
+        auth, headers = signer(token, Bearer, "an access token as text, or `Bearer` or `OAuth`,"), _headers(customer_id, shop_id)
         carrier, close = opened_async(transport, base_url, verify, proxy)
         session = make_session(
             "whiplash", transport=carrier, auth=auth, limiter=limiter, rate=RATE, retry=retry, timeout=timeout,
