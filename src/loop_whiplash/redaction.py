@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["shown"]
+__all__ = ["kind_of", "shown"]
 
 # C0 and C1 controls, line and paragraph separators, bidirectional overrides and isolates, zero-width characters, lone surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -31,3 +31,17 @@ def shown(text: str | None, *, personal: bool = False) -> str:
         if ":" in text:
             text = _LINK.sub("[link]", text)
     return text.strip()
+
+
+def kind_of(value: object) -> str:
+    """What somebody gave, for a message that says it will not do: its kind and never its content, which may be a secret.
+
+    >>> kind_of(None), kind_of("key"), kind_of({}), kind_of(dict)
+    ('None', 'a str', 'a dict', 'the class dict')
+    """
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"

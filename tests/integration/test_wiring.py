@@ -48,6 +48,29 @@ def test_clients_of_the_other_colour_are_refused(clients: dict[str, Any], kind: 
         kind(clients[loop], clients[whiplash], ledger=MemoryLedger(), settings=SETTINGS)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("ledger", "returns.db", r'ledger must be a ledger, such as SQLiteLedger\("returns.db"\); it is a str'),
+        ("ledger", MemoryLedger, "it is the class MemoryLedger"),
+        ("settings", None, r"settings must be Settings\(start=…\); read from a file: Settings.from_dict\(…\); it is None"),
+        ("settings", {"start": "2026-12-01T00:00:00Z"}, "it is a dict"),
+        ("policy", {"under_units": 1}, r"policy must be Policy\(…\); read from a file: Policy.from_dict\(…\); it is a dict"),
+        ("matcher", "match", r"matcher must be called like match: matcher\(rma, receipts, \*, policy, at\); it is a str"),
+        ("matcher", lambda rma, receipts: None, "matcher must be called like match"),
+    ],
+)
+def test_a_thing_of_another_kind_is_refused(clients: dict[str, Any], name: str, wrong: Any, said: str) -> None:
+    given: dict[str, Any] = {"ledger": MemoryLedger(), "settings": SETTINGS, name: wrong}
+    with pytest.raises(ConfigurationError, match=said):
+        Integration(clients["loop"], clients["whiplash"], **given)
+
+
+def test_clients_of_the_other_system_are_refused(clients: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="loop must be a client of Loop; it is a WhiplashClient"):
+        Integration(clients["whiplash"], clients["loop"], ledger=MemoryLedger(), settings=SETTINGS)
+
+
 def test_without_start_it_is_refused_and_an_example_given(clients: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"Settings\(start=…\) is required.*datetime\("):
         Integration(clients["loop"], clients["whiplash"], ledger=MemoryLedger(), settings=Settings())

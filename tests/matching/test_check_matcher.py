@@ -212,6 +212,17 @@ def test_a_law_there_is_not_is_told(wrong: dict[str, Any]) -> None:
         check_matcher(match, **wrong)
 
 
+def test_a_matcher_that_forgets_to_return_is_told_so() -> None:
+    with pytest.raises(ConfigurationError, match="the matcher must return a Decision, as match\\(\\) does; it returned None"):
+        check_matcher(lambda rma, receipts, *, policy, at: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [lambda rma, receipts: match(rma, receipts, at=T), "match", type("Mine", (), {})])
+def test_what_cannot_be_called_like_one_is_told_how_it_is_called(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="can be called like matcher\\(rma, receipts, \\*, policy, at\\); it got "):
+        check_matcher(given)
+
+
 def test_it_needs_nothing_but_this_package() -> None:
     """An integrator's environment has no Hypothesis, and perhaps no pytest."""
     script = (

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from loop_whiplash import ConfigurationError, Integration, LoopClient, MemoryLedger, Settings, SQLiteLedger, WhiplashClient
+from loop_whiplash import (
+    ConfigurationError,
+    Integration,
+    LoopClient,
+    MemoryLedger,
+    Settings,
+    SQLiteLedger,
+    WhiplashClient,
+    to_receipt,
+    to_rma,
+)
 
 START = Settings(start=datetime(2026, 12, 1, tzinfo=UTC))
 
@@ -32,6 +42,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "no secret": (lambda: integration().handle_loop(b"{}", {}), "loop secrets is empty"),
     "an empty secret": (lambda: integration(loop_secrets=[""]).handle_loop(b"{}", {}), "is its environment variable set"),
     "a parsed body": (lambda: integration(loop_secrets=["s"]).handle_loop({}, {}), "raw bytes of the request"),  # type: ignore[arg-type]
+    "a payload for a return": (lambda: to_rma({"id": 7}), r"of a payload, Return.from_dict\(\) makes one; it got a dict"),  # type: ignore[arg-type]
+    "a payload for a count": (lambda: to_receipt({"id": 7}), r"ConsumerReturn.from_dict\(\) makes one; it got a dict"),  # type: ignore[arg-type]
     "a directory that is not there": (lambda: SQLiteLedger("/nowhere/returns.db"), "there is no directory /nowhere"),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.redaction import kind_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -40,12 +41,8 @@ def signer(given: str | Auth, sign: Callable[[str], Auth], what: str) -> Auth:
     if isinstance(given, str):
         return sign(given)
     if isinstance(given, type) or not all(callable(getattr(given, name, None)) for name in ("headers", "refused")):
-        raise ConfigurationError(f"{what} is needed; got {_kind(given)}: is its environment variable set?")
+        raise ConfigurationError(f"{what} is needed; got {kind_of(given)}: is its environment variable set?")
     return given
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 class ApiKey:

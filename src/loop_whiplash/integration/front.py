@@ -12,9 +12,11 @@ from loop_whiplash.ledger.protocol import Ledger
 from loop_whiplash.loop.client import AsyncLoopClient, LoopClient
 from loop_whiplash.matching import match
 from loop_whiplash.matching.decision import Matcher
+from loop_whiplash.matching.plugged import SHAPE, is_matcher
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.settings import Settings
 from loop_whiplash.reconciliation import Report
+from loop_whiplash.redaction import kind_of
 from loop_whiplash.signatures import Headers
 from loop_whiplash.whiplash.client import AsyncWhiplashClient, WhiplashClient
 
@@ -58,13 +60,24 @@ class _Front(Generic[L, W]):
         clock: Callable[[], datetime] = _now,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        for client in (loop, whiplash):
+        for name, client in (("loop", loop), ("whiplash", whiplash)):
+            if getattr(getattr(client, "session", None), "system", None) != name:
+                raise ConfigurationError(f"{name} must be a client of {name.capitalize()}; it is {kind_of(client)}")
             if isinstance(client, AsyncLoopClient | AsyncWhiplashClient) is not self._awaited:
                 other = "Integration" if self._awaited else "AsyncIntegration"
                 raise ConfigurationError(f"{type(self).__name__} cannot work with {type(client).__name__}; that is for {other}")
         for name, secrets in (("loop_secrets", loop_secrets), ("whiplash_secrets", whiplash_secrets)):
             if isinstance(secrets, str | bytes):
                 raise ConfigurationError(f"{name} is a list of secrets, not one: [{name[:-1]}]")
+        is_ledger = not isinstance(ledger, type) and callable(getattr(ledger, "accept", None))
+        for name, given, fits, wanted in (
+            ("ledger", ledger, is_ledger, 'a ledger, such as SQLiteLedger("returns.db")'),
+            ("settings", settings, isinstance(settings, Settings), "Settings(start=…); read from a file: Settings.from_dict(…)"),
+            ("policy", policy, policy is None or isinstance(policy, Policy), "Policy(…); read from a file: Policy.from_dict(…)"),
+            ("matcher", matcher, is_matcher(matcher), f"called like match: {SHAPE}"),
+        ):
+            if not fits:
+                raise ConfigurationError(f"{name} must be {wanted}; it is {kind_of(given)}")
         if settings.start is None:
             raise ConfigurationError(
                 "Settings(start=…) is required: returns created before it are reported, never acted on. "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import attrs
 
 from loop_whiplash.matching.decision import Decision, Matcher, Verdict
+from loop_whiplash.matching.plugged import ask
 from loop_whiplash.returns.model import Receipt, Rma
 
 from .breaks import BREAKS
@@ -349,7 +350,7 @@ class Situation:
         if self.rma is None:
             return Decision(verdict=Verdict.NO_ACTION)
         receipts: Sequence[Receipt] = self.timed
-        return self.matcher(self.rma, receipts, policy=self.policy, at=self.at)
+        return ask(self.matcher, self.rma, receipts, policy=self.policy, at=self.at)
 
     @property
     def asked(self) -> Decision | None:

@@ -15,6 +15,7 @@ import attrs
 
 from loop_whiplash.loop.models import Return
 from loop_whiplash.matching.decision import Decision, Matcher, Verdict
+from loop_whiplash.matching.plugged import ask
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.breaks import missed_webhook, open_break
 from loop_whiplash.planning.model import EMPTY, Break, CreateRma, Flag, Journal, Observation, Plan, Process
@@ -236,7 +237,7 @@ class Judge:
     def _decision(self, observation: Observation, planned: Plan) -> Decision | None:
         if planned.decision is not None or observation.rma is None or not any(receipt.units for receipt in observation.receipts):
             return planned.decision
-        decision = self.matcher(observation.rma, observation.receipts, policy=self.policy, at=self.at)
+        decision = ask(self.matcher, observation.rma, observation.receipts, policy=self.policy, at=self.at)
         return decision if decision.verdict is Verdict.NO_ACTION else None
 
     def keep_stranger(self, receipt: Receipt) -> None:

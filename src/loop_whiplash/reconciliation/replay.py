@@ -18,6 +18,7 @@ import attrs
 from loop_whiplash.errors import ConfigurationError, DecodeError
 from loop_whiplash.loop.models import Return
 from loop_whiplash.matching.decision import Decision, Matcher, Verdict
+from loop_whiplash.matching.plugged import ask
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.breaks import worth
 from loop_whiplash.planning.model import Observation
@@ -256,12 +257,12 @@ def _ends_up(case: ReplayCase, policy: Policy, at: datetime | None, matcher: Mat
     """The decision a policy comes to, and when."""
     undecided = attrs.evolve(case.rma, state="open", was_processed=None, released_at=None)
     now = at if at is not None else _counted_at(case)
-    decision = matcher(undecided, case.receipts, policy=policy, at=now)
+    decision = ask(matcher, undecided, case.receipts, policy=policy, at=now)
     for _ in range(_STEPS if at is None else 0):
         if decision.verdict is not Verdict.WAIT or decision.deadline is None or decision.deadline <= now:
             break
         now = decision.deadline
-        decision = matcher(undecided, case.receipts, policy=policy, at=now)
+        decision = ask(matcher, undecided, case.receipts, policy=policy, at=now)
     return decision, now
 
 

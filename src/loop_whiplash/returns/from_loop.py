@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from loop_whiplash.decoding import is_nothing
+from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.loop.models import Label, LineItem, Return
+from loop_whiplash.redaction import kind_of
 
 from .model import ExpectedUnit, Rma
 
@@ -33,6 +35,8 @@ def to_rma(return_: Return) -> Rma:
         >>> rma.units[0].value, rma.units[0].outcome
         (Decimal('8.50'), 'credit')
     """
+    if not isinstance(return_, Return):
+        raise ConfigurationError(f"to_rma() takes a Return; of a payload, Return.from_dict() makes one; it got {kind_of(return_)}")
     units = tuple(_unit(line, return_) for line in return_.line_items if not is_removed(line))
     times = return_.outcomes_processed_at
     released = [

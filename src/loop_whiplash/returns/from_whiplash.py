@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
+from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.redaction import kind_of
 from loop_whiplash.whiplash.models import ConsumerReturn, ConsumerReturnStatus, ReturnItem
 
 from .model import Receipt, ReceiptLine, ReceivedUnit, Rma
@@ -47,6 +49,9 @@ def to_receipt(
         >>> [(unit.id, unit.condition) for unit in to_receipt(ConsumerReturn.from_dict(row)).units]
         [('5/1', 'good'), ('5/2', 'damaged')]
     """
+    if not isinstance(consumer_return, ConsumerReturn):
+        what = "to_receipt() takes a ConsumerReturn; of a payload, ConsumerReturn.from_dict() makes one"
+        raise ConfigurationError(f"{what}; it got {kind_of(consumer_return)}")
     problems: list[str] = []
     units: list[ReceivedUnit] = []
     lines: dict[int, ReceiptLine] = {}

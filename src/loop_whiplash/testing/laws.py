@@ -21,6 +21,8 @@ import attrs
 
 from loop_whiplash.errors import ConfigurationError, LoopWhiplashError, PolicyError
 from loop_whiplash.matching import Decision, Matcher, Policy, Verdict
+from loop_whiplash.matching.plugged import SHAPE, ask, is_matcher
+from loop_whiplash.redaction import kind_of
 from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit
 
 from .cases import MatcherCase, T, random_case, with_something_unknown
@@ -62,12 +64,14 @@ def check_matcher(
 
     Raises:
         LawBroken: (an `AssertionError`) a law does not hold; it shows the smallest case that was found.
-        ConfigurationError: `without` names no law, or `cases` is less than 1.
+        ConfigurationError: it is no matcher or returns no `Decision`, `without` names no law, or `cases` is less than 1.
 
     >>> from loop_whiplash import match
     >>> sorted(verdict.value for verdict in check_matcher(match, cases=60))
     ['FLAG', 'NO_ACTION', 'PROCESS', 'WAIT']
     """
+    if not is_matcher(matcher):
+        raise ConfigurationError(f"check_matcher() tries what can be called like {SHAPE}; it got {kind_of(matcher)}")
     strange = set(without) - set(LAWS)
     if strange or cases < 1:
         raise ConfigurationError(
@@ -132,7 +136,7 @@ def _smaller(case: MatcherCase) -> Iterator[MatcherCase]:
 
 def _asked(matcher: Matcher, case: MatcherCase, **change: Any) -> Decision:
     case = attrs.evolve(case, **change)
-    return matcher(case.rma, case.receipts, policy=case.policy, at=case.at)
+    return ask(matcher, case.rma, case.receipts, policy=case.policy, at=case.at)
 
 
 def _outcome(decision: Decision) -> tuple[Any, ...]:
