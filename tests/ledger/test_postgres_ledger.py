@@ -68,7 +68,13 @@ def test_a_server_that_is_not_there_is_unavailable_and_named_without_the_passwor
         ledger.accept(hint(), due_at=START)
     assert failed.value.status_hint == 503
     assert "hunter2" not in str(failed.value)
+    assert "\n" not in str(failed.value)
     ledger.close()
+
+
+def test_a_dsn_whose_variable_is_not_set_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="dsn must be text; got None: is its environment variable set"):
+        PostgresLedger(None)  # type: ignore[arg-type]
 
 
 def test_a_connection_lost_in_the_middle_of_a_transaction_is_begun_again(

@@ -73,6 +73,19 @@ def test_a_ledger_on_disk_needs_a_file(wrong: str) -> None:
         SQLiteLedger(wrong)
 
 
+def test_a_path_whose_variable_is_not_set_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="such as 'returns.db'; got None: is its environment variable set"):
+        SQLiteLedger(None)  # type: ignore[arg-type]
+
+
+def test_what_may_not_be_written_says_what_is_needed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SQLiteLedger(path).close()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda at, **options: connect(f"file:{at}?mode=ro", uri=True, **options))
+    with pytest.raises(LedgerUnavailable, match=r"READONLY.*this user must be allowed to write the file and its directory"):
+        SQLiteLedger(path).put("watermark", "2026")
+
+
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no directory .*missing"):
         SQLiteLedger(tmp_path / "missing" / "ledger.db")
@@ -87,7 +100,7 @@ def test_what_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(path: Path) -> None:
     path.write_bytes(b"not a database at all, but long enough to be looked at as one" * 20)
-    with pytest.raises(LedgerUnavailable, match="SQLITE_NOTADB"):
+    with pytest.raises(LedgerUnavailable, match="SQLITE_NOTADB.*give the ledger a file of its own"):
         SQLiteLedger(path)
 
 
@@ -108,7 +121,7 @@ def test_a_newer_ledger_asks_for_an_upgrade(path: Path) -> None:
         connection.execute("UPDATE lw_schema SET version = 999")
     connection.close()
 
-    with pytest.raises(LedgerError, match=r"999.*upgrade") as refused:
+    with pytest.raises(LedgerError, match=r"999.*upgrade loop-whiplash") as refused:
         SQLiteLedger(path)
     assert not isinstance(refused.value, LedgerUnavailable)  # to try again would not help
 

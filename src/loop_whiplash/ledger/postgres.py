@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from loop_whiplash.redaction import kind_of
 
 from .sql import SqlLedger, Transaction, check_version, migrate
 from .statements import VERSION, Statements, Words
@@ -112,6 +113,8 @@ class PostgresLedger(SqlLedger):
             from psycopg.conninfo import conninfo_to_dict, make_conninfo
         except ImportError:
             raise ConfigurationError("PostgresLedger needs psycopg 3: pip install 'loop-whiplash[postgres]'") from None
+        if not isinstance(dsn, str):
+            raise ConfigurationError(f"dsn must be text; got {kind_of(dsn)}: is its environment variable set?")
         try:
             self._dsn = make_conninfo(dsn, **{name: value for name, value in DEFAULTS.items() if name not in conninfo_to_dict(dsn)})
         except psycopg.Error:
@@ -187,7 +190,7 @@ class PostgresLedger(SqlLedger):
             # No statement is prepared on the server: a pooler may run the next one elsewhere.
             connection = self._psycopg.connect(self._dsn, autocommit=True, prepare_threshold=None)
         except self._psycopg.Error as failed:
-            raise LedgerUnavailable(f"PostgreSQL cannot be reached ({_name(failed)}): {failed}") from None
+            raise LedgerUnavailable(f"PostgreSQL cannot be reached ({_name(failed)}): {' '.join(str(failed).split())}") from None
         session = _Session(connection)
         if not self._ready:
             try:

@@ -355,7 +355,8 @@ def check_version(current: int) -> None:
     """Raise `LedgerError` for a ledger that a newer release has written."""
     if current > VERSION:
         raise LedgerError(
-            f"this ledger has schema version {current}, and this release of loop-whiplash knows no later one than {VERSION}: upgrade it"
+            f"this ledger has schema version {current}, and this release of loop-whiplash knows no later one than {VERSION}: "
+            "a newer release has opened it, so upgrade loop-whiplash here"
         )
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from loop_whiplash.redaction import kind_of
 
 from .sql import SqlLedger, Transaction, migrate
 from .statements import VERSION, Statements, Words
@@ -62,6 +63,18 @@ OLDEST_SQLITE = (3, 35, 0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL})
+
+
+#: What to do, by the first words of SQLite's name for what went wrong (https://www.sqlite.org/rescode.html).
+ADVICE = {
+    "SQLITE_NOTADB": "it is no SQLite file, or was damaged; give the ledger a file of its own, or restore a backup",
+    "SQLITE_CORRUPT": "it was damaged; restore a backup",
+    "SQLITE_READONLY": "this user must be allowed to write the file and its directory",
+    "SQLITE_CANTOPEN": "this user must be allowed to open the file, and to make files in its directory",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_IOERR": "the disk failed",
+    "SQLITE_BUSY": "another process kept it locked",
+}
 
 
 class _Lane:
@@ -213,7 +226,8 @@ class SQLiteLedger(SqlLedger):
 
     def _unavailable(self, failed: sqlite3.Error) -> LedgerUnavailable:
         name = getattr(failed, "sqlite_errorname", type(failed).__name__)  # never its message, which may quote what was written
-        return LedgerUnavailable(f"the ledger {self._path} could not be read or written ({name}); nothing was stored")
+        advice = next((f": {said}" for begins, said in ADVICE.items() if name.startswith(begins)), "")
+        return LedgerUnavailable(f"the ledger {self._path} could not be read or written ({name}); nothing was stored{advice}")
 
     # ------------------------------------------------------------------------------------------------ connections
 
@@ -296,6 +310,8 @@ def _busy(failed: sqlite3.Error) -> bool:
 
 
 def _file(path: str | os.PathLike[str]) -> str:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise ConfigurationError(f"path must name a file, such as 'returns.db'; got {kind_of(path)}: is its environment variable set?")
     name: object = os.fspath(path)
     if not isinstance(name, str) or not name or name.startswith(("file:", ":memory:")):
         raise ConfigurationError("path must name a file; to keep nothing on disk, use MemoryLedger")
