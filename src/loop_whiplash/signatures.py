@@ -89,9 +89,14 @@ def digest(body: bytes, key: bytes) -> bytes:
 def verify(
     body: bytes, headers: Headers, secrets: Sequence[Secret] | Secret | None, *, header: str, setting: str, encode: Callable[[bytes], bytes]
 ) -> Verified:
-    """The one secret whose signature of `body` is in the header. Compared in constant time, every candidate against every secret."""
+    """The one secret whose signature of `body` is in the header. Compared in constant time, every candidate against every secret.
+
+    A secret is tried without the white space around it too: files of secrets end in a line break, and lists have blanks after commas.
+    """
     body = raw_bytes(body)
-    expected = [encode(digest(body, key)) for key in keys(secrets, setting)]
+    known = keys(secrets, setting)
+    tried = [(which, key) for which, whole in enumerate(known) for key in dict.fromkeys((whole, whole.strip()))]
+    expected = [encode(digest(body, key)) for _, key in tried]
     given = header_values(headers, header.lower())
     if not given:
         raise InvalidSignature(f"the request has no {header} header; only the vendor's signed requests are taken")
@@ -100,7 +105,7 @@ def verify(
     matches = [hmac.compare_digest(wanted, value) for wanted in expected for value in given]
     if True not in matches:
         raise InvalidSignature(
-            f"{header} matches none of the {len(expected)} secret(s) given: forged, signed with a secret that was rotated, "
+            f"{header} matches none of the {len(known)} secret(s) given: forged, signed with a secret that was rotated, "
             "or the body was changed on its way (hash the bytes as received)"
         )
-    return Verified(matches.index(True) // len(given))
+    return Verified(tried[matches.index(True) // len(given)][0])

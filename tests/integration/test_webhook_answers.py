@@ -53,7 +53,7 @@ def test_a_forged_webhook_is_refused_and_leaves_no_trace(house: House, secret: s
         assert (reply.status, reply.return_id) == (401, None)
         assert secret not in reply.body
     unsigned = house.integration.handle_loop(loop_body(), {})
-    assert unsigned.status == 401
+    assert (unsigned.status, unsigned.body) == (401, "the request has no X-Loop-Signature header")
     assert house.integration.case(4711) is None
     assert house.integration.health().asides == 0
 

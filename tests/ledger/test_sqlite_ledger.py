@@ -74,7 +74,7 @@ def test_a_ledger_on_disk_needs_a_file(wrong: str) -> None:
 
 
 def test_a_path_whose_variable_is_not_set_is_told() -> None:
-    with pytest.raises(ConfigurationError, match="such as 'returns.db'; got None: is its environment variable set"):
+    with pytest.raises(ConfigurationError, match=r"such as 'returns\.db'; got None: is its environment variable set"):
         SQLiteLedger(None)  # type: ignore[arg-type]
 
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(path: Path) -> None:
     path.write_bytes(b"not a database at all, but long enough to be looked at as one" * 20)
-    with pytest.raises(LedgerUnavailable, match="SQLITE_NOTADB.*give the ledger a file of its own"):
+    with pytest.raises(LedgerUnavailable, match=r"SQLITE_NOTADB.*give the ledger a file of its own"):
         SQLiteLedger(path)
 
 

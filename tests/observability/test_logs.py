@@ -84,7 +84,8 @@ def test_a_webhook_that_is_refused_is_warned_of_and_all_else_is_information(log:
     ours = [record for record in log.records if record.name == "loop_whiplash"]
     warned = [record.getMessage() for record in ours if record.levelno > logging.INFO]
     assert warned == [
-        "webhook loop: 401, it is signed with none of the secrets given, or was changed on its way; Loop does not send it again"
+        "webhook loop: 401, X-Loop-Signature matches none of the 1 secret(s) given: forged, signed with a secret that was rotated, "
+        "or the body was changed on its way (hash the bytes as received); Loop does not send it again"
     ]
     assert any(record.getMessage() == f"action Process of return {log.ret.id}: accepted" for record in ours)
 

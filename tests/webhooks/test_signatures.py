@@ -84,6 +84,14 @@ def test_several_secrets_and_which_one_matched(side: Side) -> None:
         side.verify(BODY, side.sign(BODY, "dropped"), secrets)
 
 
+def test_white_space_around_a_secret_does_no_harm(side: Side) -> None:
+    """A file of secrets ends in a line break, and ``new, old`` has a blank after its comma."""
+    assert side.verify(BODY, side.sign(BODY, "old"), ["new\n", " old"]).which == 1
+    assert side.verify(BODY, side.sign(BODY, " old"), ["new", " old"]).which == 1  # unless it is part of it
+    with pytest.raises(InvalidSignature, match="none of the 1 secret"):
+        side.verify(BODY, side.sign(BODY, "old "), ["old"])
+
+
 def test_one_secret_need_not_be_in_a_list_and_may_be_bytes(side: Side) -> None:
     assert side.verify(BODY, side.sign(BODY, "ключ"), "ключ").which == 0
     assert side.verify(BODY, side.sign(BODY, b"\xff\x00"), [b"\xff\x00"]).which == 0

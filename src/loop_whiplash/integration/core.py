@@ -43,13 +43,6 @@ class Happening:
 
 Hook = Callable[[Happening], None]
 
-#: The answer to a webhook → what the log warns of. A wrong secret would otherwise lose every event without a word.
-WORRIES: Mapping[str, str] = {
-    "202": "it is genuine and could not be read: kept aside, and in the report as UNREADABLE",
-    "401": "it is signed with none of the secrets given, or was changed on its way; Loop does not send it again",
-    "503": "the ledger could not store it; it will be sent again",
-}
-
 
 def _secrets(given: Iterable[str | bytes]) -> tuple[str | bytes, ...]:
     return tuple(given)
@@ -113,10 +106,9 @@ class Core:
         """What the RMA of this return is called in Whiplash."""
         return f"{self.settings.original_id_prefix}{return_id}"
 
-    def tell(self, kind: str, name: str, *, return_id: int | None = None, result: str = "", **facts: Any) -> None:
-        """Log it, and call each hook; a hook that raises is logged and stops nothing."""
+    def tell(self, kind: str, name: str, *, return_id: int | None = None, result: str = "", worry: str = "", **facts: Any) -> None:
+        """Log it, as a warning where there is a `worry`, and call each hook; a hook that raises is logged and stops nothing."""
         happening = Happening(kind=kind, name=name, at=self.now(), return_id=return_id, result=result, facts=facts)
-        worry = WORRIES.get(result, "") if kind == "webhook" else ""
         log.log(
             logging.WARNING if worry else logging.INFO,
             "%s %s%s%s%s",

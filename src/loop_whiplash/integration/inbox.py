@@ -8,6 +8,7 @@ five times): 200 stored; 202 genuine but unreadable, kept aside and reported; 40
 from __future__ import annotations
 
 import json
+import re
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,9 @@ from .core import Core
 KEPT = 65_536
 #: That a webhook was genuine, or forged, is remembered so often.
 NOTED_EVERY = timedelta(hours=1)
+
+#: What a vendor does about a webhook that got a 401.
+NOT_AGAIN = {"loop": "Loop does not send it again", "whiplash": "after 100 failures Whiplash switches the subscription off"}
 
 __all__ = ["WebhookReply", "owner_of", "receive_loop", "receive_whiplash", "refused_key", "rma_key", "verified_key"]
 
@@ -82,13 +86,14 @@ def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
 
 
 async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Verified], read: Callable[[bytes], Event]) -> WebhookReply:
-    def store() -> WebhookReply:
+    def store() -> tuple[WebhookReply, str]:
         try:
             which = verify().which
-        except InvalidSignature:
+        except InvalidSignature as refused:
             with suppress(LedgerUnavailable):  # it is refused whether that can be remembered or not
                 _note(core, refused_key(system), "")
-            return WebhookReply(status=401, body="the signature matches no secret")
+            said = str(refused)
+            return WebhookReply(status=401, body=re.split("[:;]", said, maxsplit=1)[0]), f"{said}; {NOT_AGAIN[system]}"
         _note(core, verified_key(system), str(which))
         raw = bytes(body)
         try:
@@ -97,15 +102,17 @@ async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Ve
             kind, source = f"{system}.unreadable", str(unreadable)[:KEPT]
             aside = Event(kind=kind, return_id=unreadable.return_id, at=core.now(), body=raw[:KEPT], source=source)
             core.ledger.accept(aside, due_at=core.now() if unreadable.return_id else None)
-            return WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
+            reply = WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
+            return reply, "it is genuine and could not be read: kept aside, and in the report as UNREADABLE"
         core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
-        return WebhookReply(status=200, body="stored", return_id=event.return_id)
+        return WebhookReply(status=200, body="stored", return_id=event.return_id), ""
 
     try:
-        reply = await Store(store)
+        reply, worry = await Store(store)
     except LedgerUnavailable:
         reply = WebhookReply(status=503, body="the ledger is unavailable; send it again")
-    core.tell("webhook", system, return_id=reply.return_id, result=str(reply.status))
+        worry = "the ledger could not store it; it will be sent again"
+    core.tell("webhook", system, return_id=reply.return_id, result=str(reply.status), worry=worry)
     return reply
 
 
