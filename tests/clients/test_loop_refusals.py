@@ -45,10 +45,18 @@ def test_everything_but_true_is_a_refusal(colour: Colour, what: str, body: objec
         colour.loop(script).call(lambda c: getattr(c.returns, what)(5))
     error = caught.value
     assert (error.code, error.state, error.return_id, error.status, error.request_id) == (code, state, 5, 200, "r-7")
-    assert error.maybe_applied is False
+    # Only a clear no says that nothing was done: Loop's words about the return, or its "false".
+    assert error.maybe_applied is (code is None and state is None and body not in (False, "false"))
     assert what in str(error)
     assert "5" in str(error)
     assert len(script.requests) == 1
+
+
+def test_an_error_of_loops_own_may_come_after_the_effect(colour: Colour) -> None:
+    script = Script(reply(200, {"errors": {"message": "An unexpected error occurred.", "code": "UNEXPECTED_ERROR"}}))
+    with pytest.raises(ActionRefused) as caught:
+        colour.loop(script).call(lambda c: c.returns.process(5))
+    assert (caught.value.code, caught.value.maybe_applied) == ("UNEXPECTED_ERROR", True)
 
 
 def test_an_action_on_an_unknown_return_is_not_found(colour: Colour) -> None:

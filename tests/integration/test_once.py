@@ -248,17 +248,48 @@ def test_a_process_that_was_surely_not_taken_is_sent_again(house: House, does: A
 
 def test_a_process_that_loop_refuses_is_a_break_at_once(house: House) -> None:
     ret = counted(house)
-    refusal = {"errors": {"message": "Gift card service is down.", "code": "UNEXPECTED_ERROR"}}
+    refusal = {"errors": {"message": "Gift card service is down.", "code": "UNPROCESSABLE_RETURN"}}
     house.fault("loop", "POST", "/process", answers(200, refusal))
     house.run()
     found = house.broken(ret, "PROCESSING_FAILED")
-    assert "UNEXPECTED_ERROR" in found.reason
+    assert "UNPROCESSABLE_RETURN" in found.reason
     house.run(days=1)
     assert posts(house, "/process") == 1
     house.integration.retry(ret.id)
     house.run(hours=1)
     assert ret.was_processed
     assert house.codes(ret.id) == []
+
+
+UNCLEAR = [
+    {"errors": {"message": "An unexpected error.", "code": "UNEXPECTED_ERROR"}},
+    {"message": "Server Error"},
+    {"success": True},
+    {},
+    None,
+]
+
+
+@pytest.mark.parametrize("body", UNCLEAR, ids=str)
+@pytest.mark.parametrize("queued", [True, False])
+def test_an_answer_that_is_neither_yes_nor_a_clear_no_is_a_doubt_and_said_at_once(house: House, body: object, queued: bool) -> None:
+    ret = counted(house)
+    house.world.loop.manners.processing_takes = (4 * 3600, 4 * 3600)
+
+    def unclear(request: Any, send: Any) -> Any:
+        if queued:
+            send(request)
+        return answers(200, body)(request, send)
+
+    house.fault("loop", "POST", "/process", unclear)
+    house.run()
+    found = house.broken(ret, "ACTION_UNCONFIRMED")  # and not PROCESSING_FAILED, which bids to send it once more
+    assert "Loop refused to process" in found.reason
+    assert house.case(ret).journal.process.phase == "sending"
+    house.run(days=2)
+    assert posts(house, "/process") == 1
+    assert ret.was_processed is queued
+    assert house.codes(ret.id) == ([] if queued else ["ACTION_UNCONFIRMED"])
 
 
 @pytest.mark.parametrize("status", [404, 422])
@@ -418,13 +449,55 @@ def test_a_flag_in_doubt_counts_as_made_and_is_never_sent_again(house: House, do
 
 def test_a_refused_flag_is_a_break_and_not_tried_again_on_the_same_evidence(house: House) -> None:
     ret = damaged(house)
-    house.fault("loop", "POST", "/flag", answers(200, {"errors": {"message": "no", "code": "UNEXPECTED_ERROR"}}))
+    house.fault("loop", "POST", "/flag", answers(200, {"errors": {"message": "no", "code": "UNPROCESSABLE_RETURN"}}))
     house.run(days=1)
     assert posts(house, "/flag") == 1
     assert "refused the flag" in house.broken(ret, "RECEIVED_NOT_ACTIONED").reason
     house.integration.retry(ret.id)
     house.run(hours=1)
     assert ret.flagged
+
+
+@pytest.mark.parametrize("body", UNCLEAR, ids=str)
+def test_a_finding_whose_flag_was_answered_with_no_clear_no_is_not_flagged_again_when_goods_move(house: House, body: object) -> None:
+    ret = house.announced(2)
+    notice = house.world.warehouse.receive(ret, damaged=1, short=1)
+
+    def made_all_the_same(request: Any, send: Any) -> Any:
+        send(request)
+        return answers(200, body)(request, send)
+
+    house.fault("loop", "POST", "/flag", made_all_the_same)
+    house.run(hours=1)
+    assert ret.flagged
+    flagged = house.case(ret).journal.flagged
+    assert flagged
+    house.world.people.clear_flag(ret)
+    house.world.warehouse.reopen(notice)
+    house.world.warehouse.recount(
+        notice, {ret.skus[0]: (0, 1), ret.skus[1]: (1, 0)}
+    )  # the other one is found; the damaged one is not whole
+    house.world.warehouse.complete(notice)
+    house.run(days=1)
+    assert set(house.case(ret).journal.flagged) == set(flagged)
+    assert posts(house, "/flag") == 1
+    assert house.codes(ret.id) == ["RECEIVED_NOT_ACTIONED"]
+
+
+@pytest.mark.parametrize("body", [{"error": "busy"}, {"errors": ["busy"]}], ids=str)
+def test_an_rma_that_was_made_under_an_error_is_not_made_again_when_a_person_retries_at_once(house: House, body: object) -> None:
+    house.world.whiplash.manners.lag = (200, 200)  # search does not show it yet
+    ret = house.shipped(1)
+
+    def made_all_the_same(request: Any, send: Any) -> Any:
+        send(request)
+        return answers(200, body)(request, send)
+
+    house.fault("whiplash", "POST", "/consumer_returns", made_all_the_same)
+    house.run()
+    house.integration.retry(ret.id)
+    house.run(days=1)
+    assert house.rmas(ret) == 1
 
 
 def test_what_is_cured_after_our_flag_is_processed_from_review_only_where_that_is_allowed(build: Callable[..., House]) -> None:

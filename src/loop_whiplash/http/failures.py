@@ -212,13 +212,18 @@ REFUSALS = {
 }
 
 
+def _is_clear(found: Said, body: bytes) -> bool:
+    """A plain no: Loop's ``false``, a code that speaks of this return, or its state in words. All else may come after the effect."""
+    return found.code not in (None, "UNEXPECTED_ERROR") or found.state in KNOWN_STATES or body.strip() in (b"false", b'"false"')
+
+
 def is_refusal(value: Any) -> bool:
     """An error envelope, whatever the status says."""
     return isinstance(value, Mapping) and bool(value.keys() & {"error", "errors"}) and not value.keys() & {"id", "returns", "data"}
 
 
 def refusal(what: str, body: bytes, *, return_id: int | None = None) -> ApiError:
-    """Loop's "no" under status 200: `NotFound` where the words say so, else `ActionRefused`."""
+    """Loop's "no" under status 200: `NotFound` where the words say so, else `ActionRefused`, `maybe_applied` unless it is a clear no."""
     found = said(body)
     which = f"return {return_id}" if return_id is not None else "this"
     error: ApiError
@@ -231,6 +236,8 @@ def refusal(what: str, body: bytes, *, return_id: int | None = None) -> ApiError
             if found.state in KNOWN_STATES
             else "read it to see why"
         )
-        error = ActionRefused(f"Loop refused to {what} {which}{_shown(found.code)}: {meaning}", state=found.state, return_id=return_id)
+        message = f"Loop refused to {what} {which}{_shown(found.code)}: {meaning}"
+        error = ActionRefused(message, state=found.state, return_id=return_id)
+        error.maybe_applied = not _is_clear(found, body)
     error.code, error.detail = found.code, found.message
     return error

@@ -120,8 +120,7 @@ class Session:
             return call.decode(reply)
         except ApiError as error:
             error = add_facts(error, call, reply)
-            if isinstance(error, DecodeError):
-                error.maybe_applied = not call.repeatable
+            error.maybe_applied = (error.maybe_applied or isinstance(error, DecodeError)) and not call.repeatable
             raise error from None
         except Exception as error:
             problem = f"{NAMES[call.system]}'s answer to {call.method} {shown_path(call.path)} cannot be read ({type(error).__name__})"

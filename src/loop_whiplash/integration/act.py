@@ -148,8 +148,12 @@ def _facts(rma: Rma) -> object:
 AFTER_LOCKED_OUT = timedelta(minutes=15)
 #: Replies that prove the request had no effect.
 NOT_MADE = (ConnectionFailed, RateLimited, AuthenticationFailed, ScopeMissing)
-#: Replies, or their absence, that prove nothing.
+#: Replies, or their absence, that prove nothing; so does any other that says `maybe_applied`.
 UNKNOWN = (OutcomeUnknown, TimedOut, ServerError, DecodeError)
+
+
+def _in_doubt(failure: ApiError) -> bool:
+    return failure.maybe_applied or isinstance(failure, UNKNOWN)
 
 
 async def _send_once(core: Core, session: Session, call: Call[T], began_at: datetime) -> T:
@@ -240,9 +244,9 @@ async def _create(step: Step) -> Acted:
     except Conflict:
         # Whiplash refuses a repeated original_id: it is there. The next look finds and adopts it.
         return Acted(journal=journal, result="exists", due_at=core.now() + SETTLE_AFTER)
-    except UNKNOWN as doubt:
-        return Acted(journal=journal, result="unknown", due_at=at + bounds + timedelta(seconds=1), reason=str(doubt))
     except ApiError as refusal:
+        if _in_doubt(refusal):
+            return Acted(journal=journal, result="unknown", due_at=at + bounds + timedelta(seconds=1), reason=str(refusal))
         journal = attrs.evolve(journal, create=attrs.evolve(sending, phase="refused", problem=f"REFUSED: {refusal}", problem_at=core.now()))
         return Acted(journal=journal, result="refused", due_at=core.now() + core.settings.recheck, reason=str(refusal))
     return _made(step, made, sending, adopted=False, result="created")
@@ -299,9 +303,9 @@ async def _process(step: Step, action: Process) -> Acted:
         return Acted(journal=journal, result="not made", due_at=_later(core, refusal), reason=str(refusal))
     except ActionRefused as refusal:
         return await _refused(step, journal, refusal)
-    except UNKNOWN as doubt:
-        return Acted(journal=journal, result="unknown", due_at=core.now() + SETTLE_AFTER, reason=str(doubt))
     except ApiError as refusal:
+        if _in_doubt(refusal):
+            return Acted(journal=journal, result="unknown", due_at=core.now() + SETTLE_AFTER, reason=str(refusal))
         refused = attrs.evolve(sending, phase="refused", settled_at=core.now(), reason=str(refusal))
         return Acted(
             journal=attrs.evolve(journal, process=refused), result="refused", due_at=core.now() + SETTLE_AFTER, reason=str(refusal)
@@ -311,17 +315,21 @@ async def _process(step: Step, action: Process) -> Acted:
 
 
 async def _refused(step: Step, journal: Journal, refusal: ActionRefused) -> Acted:
-    """A refused process whose return is closed and processed is ours that got through; learn() confirms it by that."""
+    """A refused process whose return is closed and processed is ours that got through; learn() confirms it by that.
+
+    After an answer that is no clear refusal it may be queued by now though the return reads open: that stays a doubt.
+    """
     core = step.core
-    phase = "refused"
+    phase = "sending" if refusal.maybe_applied else "refused"
     try:
         rma = to_rma(await core.loop.perform(get_return(step.return_id)))
         if rma.state == "closed" and rma.was_processed:
             phase = "accepted"
     except ApiError:
         phase = "sending"
+    result = "unknown" if phase == "sending" else phase
     process = attrs.evolve(journal.process, phase=phase, reason=str(refusal), settled_at=core.now() if phase == "refused" else None)
-    return Acted(journal=attrs.evolve(journal, process=process), result=phase, due_at=core.now() + SETTLE_AFTER, reason=str(refusal))
+    return Acted(journal=attrs.evolve(journal, process=process), result=result, due_at=core.now() + SETTLE_AFTER, reason=str(refusal))
 
 
 async def _flag(step: Step, action: Flag) -> Acted:
@@ -346,9 +354,11 @@ async def _flag(step: Step, action: Flag) -> Acted:
     except NOT_MADE as refusal:
         await step.commit(before, withdraw=intent, note="flag.withdrawn")
         return Acted(journal=before, result="not made", due_at=_later(core, refusal), reason=str(refusal))
-    except UNKNOWN as doubt:
-        return Acted(journal=journal, result="unknown", due_at=core.now() + SETTLE_AFTER, reason=str(doubt))
     except ApiError as refusal:
+        if _in_doubt(refusal):
+            answered = str(refusal) if isinstance(refusal, ActionRefused) else None
+            journal = attrs.evolve(journal, flag=attrs.evolve(sending, reason=answered))
+            return Acted(journal=journal, result="unknown", due_at=core.now() + SETTLE_AFTER, reason=str(refusal))
         # Surely not made: the findings are not remembered as flagged, but this same flag is not tried again either.
         refused = attrs.evolve(sending, phase="refused", settled_at=core.now(), reason=str(refusal))
         journal = attrs.evolve(before, flag=refused)

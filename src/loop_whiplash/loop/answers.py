@@ -53,6 +53,8 @@ def _unexpected(expected: str) -> DecodeError:
 def accepted(what: str, return_id: int) -> Callable[[Reply], None]:
     """An action: success is exactly ``true`` (the OpenAPI types it as the text ``"true"``); all other JSON is a refusal.
 
+    One that is no clear "no" (``{}``, ``null``, an error without a code, ``UNEXPECTED_ERROR``) has `maybe_applied`.
+
     https://docs.loopreturns.com/api-reference/latest/return-actions/process-return
     """
 

@@ -68,8 +68,11 @@ def _overdue(s: Situation) -> bool:
 
 def _unconfirmed(s: Situation) -> Break:
     process = s.journal.process
-    sent = "Loop accepted the process" if process.phase == "accepted" else "A process was sent and its reply was lost"
-    reason = f"{sent}; its effect has not been seen in {s.settings.confirm_by}."
+    if process.phase == "accepted":
+        sent = "Loop accepted the process"
+    else:
+        sent = f"A process was sent; the answer: {process.reason}" if process.reason else "A process was sent and its reply was lost"
+    reason = f"{sent}; its effect has not been seen{f' in {s.settings.confirm_by}' if _overdue(s) else ''}."
     return broken(s, "ACTION_UNCONFIRMED", since=process.began_at, reason=reason)
 
 
@@ -78,7 +81,9 @@ def process_in_doubt(s: Situation) -> Plan:
     if process.began_at is not None and not _overdue(s):
         until = process.began_at + s.settings.confirm_by
         next_check_at = min(again(s, process.began_at), until)
-        return later(s, f"A process was sent; its effect is looked for until {day(until)}.", next_check_at)
+        # An answer that was neither yes nor a clear no is for a person to know of at once.
+        answered = [_unconfirmed(s)] if process.phase == "sending" and process.reason else []
+        return later(s, f"A process was sent; its effect is looked for until {day(until)}.", next_check_at, *answered)
     if s.review:
         found = broken(s, "PROCESSING_FAILED", since=process.began_at, reason="A process was sent, and Loop moved the return to review.")
     else:

@@ -68,7 +68,9 @@ def flag_in_doubt(s: Situation) -> Plan:
     flag = s.journal.flag
     if flag.began_at is not None and s.at < flag.began_at + s.settings.confirm_by:
         until = min(again(s, flag.began_at), flag.began_at + s.settings.confirm_by)
-        return living(s, "A flag was sent; its effect is looked for.", until=until)
+        reason = f"A flag was sent; the answer: {flag.reason}; its effect has not been seen."
+        answered = [broken(s, "ACTION_UNCONFIRMED", since=flag.began_at, reason=reason)] if flag.reason else []
+        return living(s, "A flag was sent; its effect is looked for.", *answered, until=until)
     reason = f"A flag was sent; the return has not been seen in review within {s.settings.confirm_by}."
     return living(s, "A person's turn.", broken(s, "ACTION_UNCONFIRMED", since=flag.began_at, reason=reason))
 

@@ -28,7 +28,8 @@ def _json(reply: Reply) -> Any:
 
 def _refused(reply: Reply) -> ApiError:
     found = said(reply.body)
-    error = ActionRefused("Whiplash answered with an error under a status that says success; .detail has its words")
+    # No page knows of such an answer, so nothing says that it comes before the effect and not after it.
+    error = ActionRefused("Whiplash answered with an error under a status that says success; .detail has its words", maybe_applied=True)
     error.code, error.detail = found.code, found.message
     return error
 
