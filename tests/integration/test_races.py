@@ -279,6 +279,74 @@ def test_a_journal_of_a_newer_version_is_set_aside_and_never_written_over(house:
     assert (report.counts["UNREADABLE"], house.rmas(bad)) == (1, 0)
 
 
+def test_a_word_is_kept_for_the_version_that_can_read_the_journal(house: Two) -> None:
+    # Two releases side by side: the older one gets hold of a journal that the newer one has written, and of what a person said since.
+    ret = counted(house)
+    ledger, now = house.ledger, house.world.clock.now
+    ours = dict(ledger.case(ret.id).journal)
+
+    def written(journal: dict[str, Any]) -> None:
+        claim = ledger.claim(ret.id, at=now(), lease=timedelta(minutes=1))
+        ledger.finish(claim, journal=journal, read_to=0, due_at=now(), summary={}, at=now())
+
+    written({**ours, "version": 99})
+    house.integration.hold(ret.id, by="ana")
+    outcomes = house.integration.run_due()
+    assert [(outcome.return_id, outcome.status) for outcome in outcomes] == [(ret.id, "error")]  # once, and not over and over
+    assert ledger.case(ret.id).due_at == now() + timedelta(hours=1)
+    assert [event.kind for event in ledger.unread(ret.id)][-1] == "person.hold"
+    written(ours)
+    house.run(days=1)
+    assert house.case(ret).held
+    assert not ret.was_processed
+
+
+def test_what_cannot_be_read_in_the_ledger_is_said_in_the_report_and_stops_no_sweep(house: Two) -> None:
+    bad, now = house.announced(1), house.world.clock.now
+    claim = house.ledger.claim(bad.id, at=now(), lease=timedelta(minutes=1))
+    summary = {"breaks": [{"code": "ITEMS_DRIFT", "money": "12,50"}]}
+    journal = house.ledger.case(bad.id).journal
+
+    def meanwhile(system: str, request: Any) -> None:  # a newer release looks at it while the sweep reads
+        house.before.clear()
+        house.ledger.finish(claim, journal=journal, read_to=0, due_at=now(), summary=summary, at=now() + timedelta(seconds=1))
+
+    house.before.append(meanwhile)
+    report = house.integration.sweep()
+    (found,) = (found for found in report.breaks if found.return_id == bad.id)
+    assert (found.code, report.complete) == ("UNREADABLE", True)
+
+
+def test_what_an_earlier_look_stored_and_nobody_can_read_stops_nothing(house: Two) -> None:
+    bad, good = house.shipped(1), house.shipped(1)
+    now = house.world.clock.now
+    claim = house.ledger.claim(bad.id, at=now(), lease=timedelta(minutes=1))
+    summary = {"breaks": [{"code": "ITEMS_DRIFT", "money": "12,50"}]}  # not a number that this release can read
+    house.ledger.finish(claim, journal={"version": 1}, read_to=0, due_at=now(), summary=summary, at=now())
+    house.world.deliver(house.integration)
+    outcomes = house.integration.run_due()
+    assert {outcome.return_id: outcome.status for outcome in outcomes} == {bad.id: "acted", good.id: "acted"}
+    assert (house.rmas(bad), house.rmas(good), house.codes(bad.id)) == (1, 1, [])
+
+
+def test_one_return_that_cannot_even_be_set_aside_stops_no_other(house: Two) -> None:
+    bad, good = house.shipped(1), house.shipped(1)
+    house.world.deliver(house.integration)
+    finish = house.watched.finish
+
+    def breaks(claim: Any, **options: Any) -> None:
+        if claim.return_id == bad.id:
+            raise RuntimeError("a mistake in somebody's ledger")
+        finish(claim, **options)
+
+    house.watched.finish = breaks  # type: ignore[method-assign]
+    outcomes = house.integration.run_due()
+    assert {outcome.return_id: outcome.status for outcome in outcomes} == {bad.id: "error", good.id: "acted"}
+    house.watched.finish = finish  # type: ignore[method-assign]
+    house.run(days=1)
+    assert (house.rmas(bad), house.rmas(good)) == (1, 1)
+
+
 def test_a_ledger_that_fails_is_said_and_nothing_is_sent_twice_when_it_is_back(house: Two) -> None:
     ret = counted(house)
 

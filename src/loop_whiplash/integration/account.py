@@ -28,7 +28,7 @@ from loop_whiplash.whiplash.models import ConsumerReturnStatus
 
 from .core import Core
 from .sides import Both
-from .summary import break_from_dict, break_to_dict
+from .summary import UNREADABLE, break_from_dict, break_to_dict, breaks_of
 
 __all__ = ["Tally", "goods_of_nobody", "report_of"]
 
@@ -160,16 +160,20 @@ async def _stored(core: Core, both: Both) -> tuple[list[Break], StoredCases]:
     after = 0
     while page := await Store(partial(_page, core, after)):
         for row, history in page:
-            found = [break_from_dict(each) for each in row.summary.get("breaks", ())]
-            breaks += found
-            decision = row.summary.get("decision")
+            try:
+                breaks += breaks_of(row.summary)
+                decision = Decision.from_dict(row.summary["decision"]) if row.summary.get("decision") else None
+            except UNREADABLE:
+                reason = "What was stored of its last look cannot be read: another release of this library wrote it, or it is damaged."
+                breaks.append(open_break("UNREADABLE", at=core.now(), return_id=row.return_id, reason=reason))
+                decision = None
             cases.put(
                 row.return_id,
                 view_case(
                     return_id=row.return_id,
                     rma=both.loop.rmas.get(row.return_id),
                     receipts=both.receipts(row.return_id),
-                    decision=Decision.from_dict(decision) if decision else None,
+                    decision=decision,
                     reasons=row.summary.get("reasons", ()),
                     history=history,
                     personal=both.loop.people.get(row.return_id),

@@ -21,7 +21,7 @@ from loop_whiplash.planning.model import Break, Journal
 
 from .core import Core
 from .inbox import rma_key
-from .summary import break_from_dict
+from .summary import breaks_of
 
 __all__ = ["Case", "acknowledge", "attach", "case_of", "forget", "hold", "release", "retry"]
 
@@ -69,7 +69,7 @@ async def case_of(core: Core, return_id: int) -> Case | None:
             due_at=row.due_at,
             journal=journal,
             decision=Decision.from_dict(summary["decision"]) if summary.get("decision") else None,
-            breaks=tuple(break_from_dict(found) for found in summary.get("breaks", ())),
+            breaks=breaks_of(summary),
             reasons=tuple(summary.get("reasons", ())),
             history=history,
             looked_at=datetime.fromisoformat(summary["at"]) if summary.get("at") else None,

@@ -11,7 +11,10 @@ import attrs
 
 from loop_whiplash.planning.model import Acknowledged, Break, Plan
 
-__all__ = ["break_from_dict", "break_to_dict", "summary_of"]
+__all__ = ["UNREADABLE", "break_from_dict", "break_to_dict", "breaks_of", "summary_of"]
+
+#: What reading a stored break raises when it is damaged, or another release wrote it.
+UNREADABLE = (ValueError, ArithmeticError, TypeError, LookupError, AttributeError)
 
 
 def summary_of(planned: Plan, at: datetime, made_at: str | None = None) -> dict[str, Any]:
@@ -30,6 +33,11 @@ def summary_of(planned: Plan, at: datetime, made_at: str | None = None) -> dict[
 def break_to_dict(found: Break) -> dict[str, Any]:
     """A break as a JSON object; what is None or empty is left out."""
     return {name: value for name, value in attrs.asdict(found, value_serializer=_plain).items() if value not in (None, "", False)}
+
+
+def breaks_of(summary: Mapping[str, Any]) -> tuple[Break, ...]:
+    """The breaks of a stored summary. Raises one of `UNREADABLE`."""
+    return tuple(break_from_dict(found) for found in summary.get("breaks", ()))
 
 
 def break_from_dict(stored: Mapping[str, Any]) -> Break:

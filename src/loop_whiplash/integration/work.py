@@ -25,7 +25,7 @@ from .act import Acted, LookAgain, act, rehearse
 from .core import SETTLE_AFTER, Core, Outcome, log
 from .inbox import rma_key
 from .observe import observe
-from .summary import break_from_dict, summary_of
+from .summary import UNREADABLE, breaks_of, summary_of
 
 __all__ = ["Sighting", "advance", "run_due", "work"]
 
@@ -241,12 +241,19 @@ def _finish(
         core.ledger.put_first(rma_key(made), str(claim.return_id))
     case = core.ledger.case(claim.return_id)
     told = case.summary if case is not None else {}
-    before = tuple(break_from_dict(found) for found in told.get("breaks", ()))
+    try:
+        before = breaks_of(told)
+    except UNREADABLE:
+        # Another release wrote it, or it is damaged: it is written anew, and keeps nothing from being done.
+        log.exception("what was wrong with return %s when it was last looked at cannot be read; it is forgotten", claim.return_id)
+        told, before = {}, ()
     if not looked:
         known = {found.code for found in planned.breaks} | {"SOURCE_INCOMPLETE"}
         planned = attrs.evolve(planned, breaks=(*planned.breaks, *(found for found in before if found.code not in known)))
     summary = summary_of(planned, at, made_at.isoformat() if made_at is not None else told.get("made_at"))
-    core.ledger.finish(claim, journal=journal, read_to=read_to, due_at=due_at, summary=summary, at=at, events=events)
+    # Where events stay unread the ledger makes it due at `at`, so that is when to look again.
+    kept_unread = due_at if due_at is not None and any(event.seq > read_to for event in claim.unread) else None
+    core.ledger.finish(claim, journal=journal, read_to=read_to, due_at=due_at, summary=summary, at=kept_unread or at, events=events)
     return before, planned.breaks
 
 
@@ -284,13 +291,22 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
         stored = dict(case.journal) if case else dict(claim.journal)
         # And of its events those alone that are not in it: a retry() taken in twice would allow one more process.
         read_to = max((event.seq for event in claim.unread), default=0)
+        try:
+            Journal.from_dict(stored)
+        except LoopWhiplashError:
+            read_to = 0  # a newer release wrote it: what people said since is kept for whoever can read both
         stored = _fold_readable(core, stored, [event for event in core.ledger.unread(claim.return_id) if event.seq <= read_to])
         return _finish(core, claim, stored, planned, read_to=read_to, due_at=planned.next_check_at, at=at, looked=False)
 
+    breaks: tuple[tuple[Break, ...], tuple[Break, ...]] = (), ()
     try:
         breaks = await Store(give_back)
     except LeaseLost:
         return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
+    except LedgerUnavailable:
+        raise
+    except Exception:
+        log.exception("return %s could not even be set aside; it is taken up again when its lease runs out", claim.return_id)
     _tell_breaks(core, claim.return_id, *breaks)
     return Outcome(
         return_id=claim.return_id,
