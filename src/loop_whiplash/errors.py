@@ -160,6 +160,12 @@ class ScopeMissing(ApiError):
 class NotFound(ApiError):
     """Nothing has this id. Loop says so under status 200."""
 
+    @property
+    def certain(self) -> bool:
+        """The vendor itself says so, in JSON or by no body at all. A page of HTML or text under a 404 may be a gateway's, or come
+        from a wrong `base_url`: it proves nothing."""
+        return self.body.strip()[:1] in (b"", b"{", b"[", b'"')
+
 
 class ActionRefused(ApiError):
     """Loop said no, usually under status 200. `.code` is Loop's, e.g. ``UNPROCESSABLE_FLAGGED_RETURN``.

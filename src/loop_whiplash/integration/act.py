@@ -398,9 +398,9 @@ async def _delete(step: Step, action: DeleteRma) -> Acted:
     core, journal = step.core, step.journal
     try:
         row = await core.whiplash.perform(get_consumer_return(action.consumer_return_id))
-    except NotFound:
-        return Acted(journal=journal, result="gone", due_at=core.now() + core.settings.lag)
     except ApiError as unread:
+        if isinstance(unread, NotFound) and unread.certain:
+            return Acted(journal=journal, result="gone", due_at=core.now() + core.settings.lag)
         return Acted(journal=journal, result="could not look", due_at=_later(core, unread), reason=str(unread))
     if not untouched(receipt_of(core, journal, row)):
         # The search that the plan was made on runs behind; soon it shows that somebody has the box in hand.

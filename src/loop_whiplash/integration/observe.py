@@ -60,11 +60,10 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
         problems.append(_sentence("Whiplash", unread))
     try:
         read = to_rma(await core.loop.perform(get_return(return_id)))
-    except NotFound:
-        read = None
     except ApiError as unread:
-        loop_read = False
-        problems.append(_sentence("Loop", unread))
+        if not (isinstance(unread, NotFound) and unread.certain):
+            loop_read = False
+            problems.append(_sentence("Loop", unread))
 
     def seen(journal: Journal) -> Observation:
         return Observation(
@@ -94,7 +93,9 @@ async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> lis
     for known_id in sorted({journal.create.consumer_return_id or 0, *journal.attached} - {0}):
         try:
             rows[known_id] = await core.whiplash.perform(get_consumer_return(known_id))
-        except NotFound:
+        except NotFound as absent:
+            if not absent.certain:
+                raise
             rows.pop(known_id, None)
 
     def ours() -> list[ConsumerReturn]:

@@ -140,7 +140,10 @@ def _missing(both: Both) -> list[int]:
 async def _ask_loop(core: Core, loop: LoopSide, return_id: int) -> None:
     try:
         _note(loop, await core.loop.perform(get_return(return_id)))
-    except NotFound:
+    except NotFound as absent:
+        if not absent.certain:
+            loop.answered(absent)
+            return
         loop.absent.add(return_id)
         loop.unreadable.pop(return_id, None)
     except DecodeError as unread:

@@ -311,7 +311,9 @@ async def consumer_returns_by_original_ids(session: Session, original_ids: Itera
                 continue
             try:
                 row = await session.perform(get_consumer_return(number))
-            except NotFound:
+            except NotFound as absent:
+                if not absent.certain:
+                    raise
                 continue  # an ordinary ship notice, or gone
             if row.originator is None or row.originator.original_id in wanted:
                 found[row.id] = row
