@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from house import House, answers
+from house import House, answers, edits
 
 #: What stands between us and the vendor says: of no return, and of all of them.
 GATEWAY = [b"<html><head><title>404 Not Found</title></head></html>", b"404 page not found\n", b"default backend - 404"]
@@ -72,3 +72,29 @@ def test_a_create_in_doubt_is_not_repeated_because_a_gateway_hid_what_was_found(
     house.run(days=1)
     assert house.rmas(ret) == 1
     assert house.case(ret).journal.create.phase == "done"
+
+
+def without(*names: str) -> Callable[[Any, Any], Any]:
+    """The true answer about a return, but half of it."""
+
+    def does(body: Any) -> None:
+        rows = body if isinstance(body, list) else body.get("returns", [body])
+        for row in rows:
+            for name in names:
+                row.pop(name, None)
+
+    return edits(does)
+
+
+@pytest.mark.parametrize("found_by", ["webhook", "sweep"])
+def test_a_return_that_comes_without_its_lines_is_not_one_with_nothing_to_ship(build: Callable[..., House], found_by: str) -> None:
+    house = build(webhooks=found_by == "webhook")
+    house.fault("loop", "GET", "/warehouse/return", without("line_items"), times=9999)
+    ret = house.shipped(1)
+    if found_by == "sweep":
+        house.integration.sweep()
+    house.run(hours=1)
+    assert house.codes(ret.id) == ["UNREADABLE"]
+    house.faults.clear()
+    house.run(days=1)
+    assert (house.rmas(ret), house.codes(ret.id)) == (1, [])

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from loop_whiplash.errors import ApiError, DecodeError, ListIncomplete, NotFound
 from loop_whiplash.http.flow import Store
 from loop_whiplash.loop.calls import get_return
+from loop_whiplash.loop.models import Return
 from loop_whiplash.planning import learn
 from loop_whiplash.planning.model import Journal, Observation
 from loop_whiplash.returns import to_receipt, to_rma, with_item_ids
@@ -22,7 +23,15 @@ from loop_whiplash.whiplash.models import ConsumerReturn
 from .core import Core
 from .inbox import rma_key
 
-__all__ = ["observe", "receipt_of", "receipts_of", "rma_of"]
+__all__ = ["observe", "receipt_of", "receipts_of", "rma_of", "whole"]
+
+
+def whole(return_: Return) -> Return:
+    """The same. Raises `DecodeError` for one that came without its lines: half an answer is not a return with nothing to ship."""
+    if not isinstance(return_.raw.get("line_items"), (list, tuple)):
+        problem = "$.line_items: missing"
+        raise DecodeError(f"Loop's answer about return {return_.id} came without its lines", problems=(problem,), return_id=return_.id)
+    return return_
 
 
 def receipt_of(core: Core, journal: Journal, consumer_return: ConsumerReturn) -> Receipt:
@@ -59,7 +68,7 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
         whiplash_read = False
         problems.append(_sentence("Whiplash", unread))
     try:
-        read = to_rma(await core.loop.perform(get_return(return_id)))
+        read = to_rma(whole(await core.loop.perform(get_return(return_id))))
     except ApiError as unread:
         if not (isinstance(unread, NotFound) and unread.certain):
             loop_read = False

@@ -30,7 +30,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn, ConsumerReturnStatus
 
 from .core import Core
 from .inbox import owner_of
-from .observe import receipt_of
+from .observe import receipt_of, whole
 from .sides import OVERLAP, Both, Known, LoopSide, WhiplashSide, in_batches, problem_of
 
 __all__ = ["known_cases", "read_both"]
@@ -108,7 +108,11 @@ async def _list_loop(
 def _note(loop: LoopSide, row: Return) -> None:
     """Take in one row. A later answer about the same return is the newer one."""
     loop.rows += 1
-    loop.rmas[row.id] = to_rma(row)
+    try:
+        loop.rmas[row.id] = to_rma(whole(row))
+    except DecodeError as unread:
+        loop.unreadable[row.id] = problem_of(unread)
+        return
     loop.unreadable.pop(row.id, None)
     loop.lines.update(line.line_item_id for line in row.line_items)
     loop.people[row.id] = personal_of(row)
