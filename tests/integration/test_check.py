@@ -263,6 +263,8 @@ def test_returns_that_were_paid_before_anything_was_counted_are_suspected_of_loo
     ours = house.announced(1)
     house.world.warehouse.receive(ours)
     house.run(days=1)
+    house.world.people.close(house.announced(1))  # by hand, and paid for by nobody
+    house.run(hours=1)
     assert checks(house)["loop.automatic_processing"].ok
     house.world.loop.manners.process_on_scan = "in_transit"
     ret = house.announced(1)

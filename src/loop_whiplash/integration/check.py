@@ -243,7 +243,7 @@ async def _automatic(core: Core) -> list[Check]:
     suspects: list[int] = []
     after = 0
     while page := await Store(partial(core.ledger.open_cases, after=after, limit=1000)):
-        suspects += [row.return_id for row in page if _paid_unseen(row.journal)]
+        suspects += [row.return_id for row in page if _paid_unseen(row.journal, row.summary)]
         after = page[-1].return_id
     if suspects:
         what = "Switch off automatic processing on carrier events in Loop (Returns management), or it pays before the goods are counted."
@@ -252,10 +252,13 @@ async def _automatic(core: Core) -> list[Check]:
     return [Check(name=name, status="ok", detail="no return was seen processed before it was counted")]
 
 
-def _paid_unseen(journal: Mapping[str, Any]) -> bool:
-    """Announced and closed, nothing counted, no process of ours. A closed return stays an open case until its goods come."""
+def _paid_unseen(journal: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    """Announced and paid, nothing counted, no process of ours. A paid return stays an open case until its goods come.
+
+    Row 6 of the table is that of paid returns: one that was closed by hand, without paying, is in row 7.
+    """
     announced = journal.get("create", {}).get("phase") == "done"
-    return announced and "state:closed" in journal.get("since", {}) and not journal.get("seen") and not journal.get("process")
+    return announced and summary.get("row") == 6 and not journal.get("seen") and not journal.get("process")
 
 
 async def _ledger(core: Core) -> list[Check]:
