@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from house import House, answers
@@ -41,8 +42,8 @@ class Watched(MemoryLedger):
 class Two(House):
     """A house with a second worker."""
 
-    def __init__(self, **options: Any) -> None:
-        world = World(seed=5)
+    def __init__(self, *, world: World | None = None, **options: Any) -> None:
+        world = world or World(seed=5)
         self.watched = Watched(world)
         super().__init__(world=world, ledger=self.watched, **options)
         self.other = self.open(options.get("settings", {}))
@@ -104,6 +105,23 @@ def test_a_worker_that_paused_after_its_intent_sends_nothing(house: Two, what: s
     else:  # nobody can know: it is never sent again by itself
         assert truth.done(what, ret.id) == []
         assert house.codes(ret.id) == ["ACTION_UNCONFIRMED"]
+
+
+@pytest.mark.parametrize("what", ["create", "process"])
+def test_a_clock_in_a_local_zone_is_no_shorter_pause_when_summer_time_ends(what: str) -> None:
+    # In Berlin 03:00 becomes 02:00: half an hour after 02:45 the wall says 02:15, and the difference of the two is minus 30 minutes.
+    world = World(seed=5, start=datetime(2026, 10, 24, 12, tzinfo=UTC))
+    berlin = ZoneInfo("Europe/Berlin")
+    house = Two(world=world, clock=lambda: world.clock.now().astimezone(berlin), settings={"lease": timedelta(hours=2)})
+    ret = house.announced(1) if what == "process" else house.shipped(1)
+    world.clock.advance_to(datetime(2026, 10, 25, 0, 45, tzinfo=UTC))
+    if what == "process":
+        world.warehouse.receive(ret)
+    world.deliver(house.integration)
+    house.calls.clear()
+    house.watched.after["intent"] = lambda: world.clock.advance(minutes=30)
+    house.integration.run_due()
+    assert house.posts("/consumer_returns" if what == "create" else "/process") == 0
 
 
 @pytest.mark.parametrize("what", ["create", "process"])

@@ -82,7 +82,7 @@ class Session:
 
     def now(self) -> datetime:
         """The present, aware, UTC."""
-        return datetime.now(UTC) if self.clock is None else self.clock()
+        return datetime.now(UTC) if self.clock is None else self.clock().astimezone(UTC)
 
     def seconds(self) -> float:
         """Seconds that never go back, for durations; those of `clock` where one was given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -96,7 +96,8 @@ class Core:
         at = self.clock()
         if at.tzinfo is None:
             raise ConfigurationError("clock() gave a naive datetime; give one with a time zone, e.g. datetime.now(UTC)")
-        return at
+        # Two times of one local zone are subtracted by the wall: across the end of summer time a pause would be an hour shorter.
+        return at.astimezone(UTC)
 
     @property
     def live(self) -> bool:
