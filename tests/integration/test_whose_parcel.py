@@ -97,3 +97,21 @@ def test_of_two_returns_of_one_order_that_find_the_same_rma_at_once_one_has_it()
     house.world.warehouse.receive(made)
     house.run(days=1)
     assert sorted((first.was_processed, second.was_processed)) == [False, True]
+
+
+def test_a_counted_rma_met_for_the_first_time_is_not_paid_on_where_a_person_attaches_it_to_another_return_meanwhile() -> None:
+    world = World(seed=1)
+    ledger = Asked(clock=world.clock.now)
+    house = House(world=world, ledger=ledger, webhooks=False)
+    second = house.world.shopper.submit_return(1)
+    first = house.world.shopper.submit_return(second.skus)
+    item = world.catalogue.items_of(first.skus[0])[0]
+    # Made by hand under the id of the first, and counted before we ever looked.
+    made = world.whiplash.create(lines=[world.whiplash.new_line(item, 1)], return_id=first.id, status=100, original_id=str(first.id))
+    world.warehouse.receive(made)
+    world.clock.advance(minutes=10)
+    ledger.after_asking[f"rma/{made.id}"] = lambda: house.integration.attach(second.id, made.id, by="ana")
+    house.integration.advance(first.id)
+    house.run(days=2)
+    assert not first.was_processed
+    assert house.case(second).journal.attached == (made.id,)

@@ -13,6 +13,7 @@ The shape of every action is the same and is what makes it safe:
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -105,6 +106,13 @@ class Step:
         seen = self.observation.rma
         if seen is None or _facts(now) != _facts(seen):
             raise LookAgain
+
+    async def own_the_goods(self) -> None:
+        """The goods that are about to be paid for are this return's; a person may have said meanwhile whose they are."""
+        for receipt in self.observation.receipts:
+            owner = await Store(partial(self.core.ledger.put_first, rma_key(receipt.id), str(self.return_id)))
+            if owner != str(self.return_id):
+                raise LookAgain
 
     def recently_read(self) -> None:
         """A worker that was paused since it began to read reads again: `pause` for that, `effect` for the reading itself."""
@@ -284,6 +292,7 @@ async def _problem(step: Step, problem: str) -> Acted:
 async def _process(step: Step, action: Process) -> Acted:
     core, journal = step.core, step.journal
     was = journal.process
+    await step.own_the_goods()
     step.recently_read()
     at = core.now()
     sending = attrs.evolve(was, phase="sending", sends=was.sends + 1, began_at=at, settled_at=None, evidence=action.evidence, reason=None)

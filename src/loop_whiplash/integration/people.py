@@ -119,10 +119,10 @@ async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str
     _check("consumer_return_id is Whiplash's id of a consumer return", consumer_return_id)
     _check("return_id is Loop's return id", return_id)
     key = rma_key(consumer_return_id)
-    before = await Store(lambda: core.ledger.get(key))
-    if before is not None and before != str(return_id):
-        await _say(core, int(before), "detach", consumer_return_id=consumer_return_id, by=by)
-    await Store(lambda: core.ledger.put(key, str(return_id)))
+    owner = await Store(lambda: core.ledger.put_first(key, str(return_id)))
+    if owner != str(return_id):
+        await Store(lambda: core.ledger.put(key, str(return_id)))
+        await _say(core, int(owner), "detach", consumer_return_id=consumer_return_id, by=by)
     await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)
 
 
