@@ -6,9 +6,9 @@ as strict as writing: this JSON is ours alone, so a field of the wrong type mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -25,42 +25,104 @@ class _Wrong(Exception):
     """What a reader says of a value; the path is put before it on the way out."""
 
 
-@attrs.frozen
-class _Codec:
+class _Codec(Protocol):
     """How one kind of value is written and read back."""
 
-    write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
+    def write(self, value: Any) -> Any: ...
+    def read(self, value: Any) -> Any: ...
 
 
-def _same(value: Any) -> Any:
-    return value
+@attrs.frozen
+class _Plain:
+    """What JSON has a type of its own for."""
 
+    kind: type
+    name: str
 
-def _of(kind: type, name: str) -> _Codec:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise _Wrong(f" is not {name}")
+    def write(self, value: Any) -> Any:
         return value
 
-    return _Codec(_same, read)
+    def read(self, value: Any) -> Any:
+        if type(value) is not self.kind:
+            raise _Wrong(f" is not {self.name}")
+        return value
 
 
-def _read_time(value: Any) -> datetime:
-    try:
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise _Wrong(" is not a time in ISO 8601") from None
-    if time.tzinfo is None:
-        raise _Wrong(" has no time zone")
-    return time.astimezone(UTC)
+class _Time:
+    def write(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat()
+
+    def read(self, value: Any) -> datetime:
+        try:
+            time = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise _Wrong(" is not a time in ISO 8601") from None
+        if time.tzinfo is None:
+            raise _Wrong(" has no time zone")
+        return time.astimezone(UTC)
 
 
-def _optional(codec: _Codec) -> _Codec:
-    return _Codec(
-        lambda value: None if value is None else codec.write(value),
-        lambda value: None if value is None else codec.read(value),
-    )
+@attrs.frozen
+class _Optional:
+    codec: _Codec
+
+    def write(self, value: Any) -> Any:
+        return None if value is None else self.codec.write(value)
+
+    def read(self, value: Any) -> Any:
+        return None if value is None else self.codec.read(value)
+
+
+@attrs.frozen
+class _List:
+    codec: _Codec
+
+    def write(self, value: Sequence[Any]) -> list[Any]:
+        return [self.codec.write(item) for item in value]
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise _Wrong(" is not a list")
+        return tuple(_at(f"[{index}]", self.codec, item) for index, item in enumerate(value))
+
+
+@attrs.frozen
+class _Map:
+    codec: _Codec
+
+    def write(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self.codec.write(item) for key, item in value.items()}
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise _Wrong(" is not an object")
+        return {key: _at(f".{key}", self.codec, item) for key, item in value.items()}
+
+
+@attrs.frozen
+class _Record:
+    """An attrs class whose fields are all in `codecs`; `default` None: nothing may be left out."""
+
+    cls: type[attrs.AttrsInstance]
+    default: Any
+    codecs: Mapping[str, _Codec]
+
+    def write(self, value: Any) -> dict[str, Any]:
+        return {
+            name: codec.write(getattr(value, name))
+            for name, codec in self.codecs.items()
+            if self.default is None or getattr(value, name) != getattr(self.default, name)
+        }
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _Wrong(" is not an object")
+        for name in value:
+            if name not in self.codecs:
+                raise _Wrong(f".{name} is not known")
+        if self.default is None and len(value) < len(self.codecs):
+            raise _Wrong(f" lacks {', '.join(sorted(self.codecs.keys() - value.keys()))}")
+        return self.cls(**{name: _at(f".{name}", self.codecs[name], item) for name, item in value.items()})
 
 
 def _at(path: str, codec: _Codec, value: Any) -> Any:
@@ -70,56 +132,15 @@ def _at(path: str, codec: _Codec, value: Any) -> Any:
         raise _Wrong(f"{path}{wrong}") from None
 
 
-def _list(codec: _Codec) -> _Codec:
-    def read(value: Any) -> Any:
-        if type(value) is not list:
-            raise _Wrong(" is not a list")
-        return tuple(_at(f"[{index}]", codec, item) for index, item in enumerate(value))
+_TEXT = _Plain(str, "text")
+_WHOLE = _Plain(int, "a whole number")
+_BOOL = _Plain(bool, "true or false")
+_TIME = _Time()
+_MAYBE_TEXT = _Optional(_TEXT)
+_MAYBE_TIME = _Optional(_TIME)
+_MAYBE_WHOLE = _Optional(_WHOLE)
 
-    return _Codec(lambda value: [codec.write(item) for item in value], read)
-
-
-def _map(codec: _Codec) -> _Codec:
-    def read(value: Any) -> Any:
-        if type(value) is not dict:
-            raise _Wrong(" is not an object")
-        return {key: _at(f".{key}", codec, item) for key, item in value.items()}
-
-    return _Codec(lambda value: {key: codec.write(item) for key, item in value.items()}, read)
-
-
-def _record(cls: type[attrs.AttrsInstance], default: Any, codecs: Mapping[str, _Codec]) -> _Codec:
-    """An attrs class whose fields are all in `codecs`; `default` None: nothing may be left out."""
-
-    def write(value: Any) -> Any:
-        return {
-            name: codec.write(getattr(value, name))
-            for name, codec in codecs.items()
-            if default is None or getattr(value, name) != getattr(default, name)
-        }
-
-    def read(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise _Wrong(" is not an object")
-        for name in value:
-            if name not in codecs:
-                raise _Wrong(f".{name} is not known")
-        if default is None and len(value) < len(codecs):
-            raise _Wrong(f" lacks {', '.join(sorted(codecs.keys() - value.keys()))}")
-        return cls(**{name: _at(f".{name}", codecs[name], item) for name, item in value.items()})
-
-    return _Codec(write, read)
-
-
-_TEXT = _of(str, "text")
-_WHOLE = _of(int, "a whole number")
-_BOOL = _of(bool, "true or false")
-_TIME = _Codec(lambda value: value.astimezone(UTC).isoformat(), _read_time)
-_MAYBE_TEXT = _optional(_TEXT)
-_MAYBE_TIME = _optional(_TIME)
-_MAYBE_WHOLE = _optional(_WHOLE)
-
-_CREATE = _record(
+_CREATE = _Record(
     Create,
     Create(),
     {
@@ -132,14 +153,14 @@ _CREATE = _record(
         "verified": _BOOL,
         "consumer_return_id": _MAYBE_WHOLE,
         "adopted": _BOOL,
-        "lines": _map(_list(_TEXT)),
+        "lines": _Map(_List(_TEXT)),
         "tracking": _MAYBE_TEXT,
         "problem": _MAYBE_TEXT,
         "problem_at": _MAYBE_TIME,
         "allowed_attempts": _WHOLE,
     },
 )
-_ACT = _record(
+_ACT = _Record(
     Act,
     Act(),
     {
@@ -153,7 +174,7 @@ _ACT = _record(
         "answered": _BOOL,
     },
 )
-_JOURNAL = _record(
+_JOURNAL = _Record(
     Journal,
     EMPTY,
     {
@@ -163,19 +184,19 @@ _JOURNAL = _record(
         "create": _CREATE,
         "process": _ACT,
         "flag": _ACT,
-        "flagged": _list(_TEXT),
+        "flagged": _List(_TEXT),
         "flag_evidence": _MAYBE_TEXT,
         "allowed_sends": _WHOLE,
         "held_by": _MAYBE_TEXT,
         "hold_note": _MAYBE_TEXT,
         "held_at": _MAYBE_TIME,
-        "attached": _list(_WHOLE),
-        "acknowledged": _map(_record(Acknowledged, None, {"until": _TIME, "by": _TEXT, "note": _TEXT})),
-        "seen": _map(_record(Seen, Seen(), {"counted_at": _MAYBE_TIME, "final_at": _MAYBE_TIME})),
-        "since": _map(_TIME),
+        "attached": _List(_WHOLE),
+        "acknowledged": _Map(_Record(Acknowledged, None, {"until": _TIME, "by": _TEXT, "note": _TEXT})),
+        "seen": _Map(_Record(Seen, Seen(), {"counted_at": _MAYBE_TIME, "final_at": _MAYBE_TIME})),
+        "since": _Map(_TIME),
         "failed_at": _MAYBE_TIME,
         "failure": _MAYBE_TEXT,
-        "shadow": _list(_map(_TEXT)),
+        "shadow": _List(_Map(_TEXT)),
     },
 )
 
