@@ -48,15 +48,19 @@ def _differ(rma: Rma, receipts: Sequence[Receipt], journal: Journal) -> str | No
         return None
     if announced != len(rma.units):
         return f"Loop has {len(rma.units)} units, Whiplash was told of {announced}"
-    if all(line.sku for line in lines) and all(unit.sku for unit in rma.units):
-        ours = Counter((unit.sku or "").strip().casefold() for unit in rma.units)
-        theirs = Counter[str]()
-        for line in lines:
-            theirs[(line.sku or "").strip().casefold()] += line.quantity
-        if ours != theirs:
-            return f"Loop has {_list(ours - theirs)}, Whiplash was told of {_list(theirs - ours)}"
-    return None
+    ours, theirs = Counter[str](), Counter[str]()
+    for unit in rma.units:
+        if not unit.sku:
+            return None
+        ours[unit.sku.strip().casefold()] += 1
+    for line in lines:
+        if not line.sku:
+            return None
+        theirs[line.sku.strip().casefold()] += line.quantity
+    if ours == theirs:
+        return None
+    return f"Loop has {_list(ours - theirs)}, Whiplash was told of {_list(theirs - ours)}"
 
 
 def _list(skus: Counter[str]) -> str:
-    return ", ".join(f"{count} × {sku}" for sku, count in sorted(skus.items())) or "nothing else"
+    return ", ".join(f"{count} × {sku}" for sku, count in sorted(skus.items()))
