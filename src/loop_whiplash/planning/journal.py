@@ -69,7 +69,7 @@ def fold(journal: Journal, event: Happened, *, settings: Settings | None = None)
 
 def _said(body: bytes) -> Mapping[str, Any]:
     try:
-        said = json.loads(body) if body else {}
+        said = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
@@ -81,7 +81,7 @@ def _text(said: Mapping[str, Any], name: str) -> str:
 
 
 def _loop_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
-    return journal if journal.found_by else attrs.evolve(journal, found_by="webhook")
+    return attrs.evolve(journal, found_by=journal.found_by or "webhook")
 
 
 #: Whiplash webhooks that tell nothing of a receipt.
@@ -89,9 +89,9 @@ _NO_RECEIPT = ("consumer_return.created", "consumer_return.deleted")
 
 
 def _whiplash_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
-    return (
-        journal if journal.receipt_found_by or said.get("event_name") in _NO_RECEIPT else attrs.evolve(journal, receipt_found_by="webhook")
-    )
+    if said.get("event_name") in _NO_RECEIPT:
+        return journal
+    return attrs.evolve(journal, receipt_found_by=journal.receipt_found_by or "webhook")
 
 
 def _sweep_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
@@ -105,7 +105,7 @@ def _sweep_hint(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Jour
 
 def _processing_failed(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     message = shown(_text(said, "message"))[:200] or "Loop gave no reason"  # a journal is kept for good, and names nobody
-    journal = attrs.evolve(_loop_hint(journal, at, said), failed_at=at, failure=message)
+    journal = attrs.evolve(journal, found_by=journal.found_by or "webhook", failed_at=at, failure=message)
     process = journal.process
     # A failure that came in before the send in doubt began speaks of an earlier one.
     if process.phase in ("sending", "accepted") and (process.began_at is None or at >= process.began_at):
@@ -136,7 +136,7 @@ def _retry(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     if create.phase == "sending":
         # Still only after the bounds: until then the first one may be on its way.
         create = attrs.evolve(create, allowed_attempts=create.attempt + 1)
-    elif create.phase != "none" or create.problem:
+    else:
         # One that was made is found again by its id where it still lives; only one that is gone is made anew.
         create = attrs.evolve(create, phase="none", began_at=None, problem=None, problem_at=None)
     return attrs.evolve(journal, flag=flag, create=create)
@@ -165,7 +165,7 @@ def _attach(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
 def _detach(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     """A person has attached it to another return."""
     left = tuple(number for number in journal.attached if number != said.get("consumer_return_id"))
-    return journal if left == journal.attached else attrs.evolve(journal, attached=left)
+    return attrs.evolve(journal, attached=left)
 
 
 _TAKERS: Mapping[str, Callable[[Journal, datetime, Mapping[str, Any]], Journal]] = {
@@ -201,17 +201,13 @@ def learn(journal: Journal, observation: Observation, *, at: datetime, settings:
 
 def settle(journal: Journal, observation: Observation, *, at: datetime, settings: Settings | None = None) -> Journal:
     """The part of `learn` that `plan` itself rests on: what became of process and flag. The same journal when nothing changed."""
-    if observation.rma is None or not observation.loop_read or _untried(journal):
+    if observation.rma is None or not observation.loop_read:
         return journal
     process = _settled_process(journal.process, observation.rma, at, _DEFAULTS if settings is None else settings)
     flag = _settled_flag(journal.flag, observation.rma, at)
     if process is journal.process and flag is journal.flag:
         return journal
     return attrs.evolve(journal, process=process, flag=flag)
-
-
-def _untried(journal: Journal) -> bool:
-    return journal.process.sends == 0 and journal.process.phase == journal.flag.phase == "none"
 
 
 _DEFAULTS = Settings()
