@@ -173,7 +173,10 @@ def test_a_missed_webhook_is_counted() -> None:
     assert said(found_by="sweep", receipt_found_by="sweep") == ("The sweep found the return and the receipt; no webhook had told.", made)
     undated = missed_webhook(7, Journal(first_seen_at=met, found_by="sweep"), at=NOW)
     assert undated is not None
-    assert undated.since == met
+    assert (undated.return_id, undated.since) == (7, met)
+    unmet = missed_webhook(7, Journal(found_by="sweep"), at=NOW)
+    assert unmet is not None
+    assert unmet.since == NOW
 
 
 def test_the_words_people_read() -> None:

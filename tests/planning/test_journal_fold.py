@@ -40,6 +40,14 @@ def test_hints_say_who_found_it_first() -> None:
         assert heard(KNOWN, kind, {"side": "both"}) == KNOWN
 
 
+@pytest.mark.parametrize("name", ["consumer_return.created", "consumer_return.deleted"])
+def test_a_webhook_that_tells_of_no_receipt_has_not_found_it(name: str) -> None:
+    assert heard(Journal(), "whiplash.hint", {"event_name": name}) == Journal(first_seen_at=NOW)
+    after = heard(Journal(), "whiplash.hint", {"event_name": "consumer_return.completed"})
+    assert after == Journal(first_seen_at=NOW, receipt_found_by="webhook")
+    assert heard(after, "whiplash.hint", {"event_name": name}) == after
+
+
 def test_the_earliest_word_is_the_first_sight() -> None:
     assert heard(KNOWN, "loop.hint", at=NOW - 2 * DAY).first_seen_at == NOW - 2 * DAY
     assert heard(KNOWN, "loop.hint", at=NOW).first_seen_at == NOW - DAY
@@ -57,6 +65,11 @@ def test_a_failure_settles_a_process_of_ours(phase: str) -> None:
     )
     assert heard(journal, "loop.processing_failed", at=journal.process.began_at or NOW).process.phase == "failed"
     assert heard(evolve(KNOWN, process=evolve(journal.process, began_at=None)), "loop.processing_failed").process.phase == "failed"
+
+
+def test_of_a_long_reason_the_start_is_kept() -> None:
+    after = heard(evolve(KNOWN, process=sent()), "loop.processing_failed", {"message": "no " * 100})
+    assert after.failure == after.process.reason == ("no " * 100)[:200]
 
 
 def test_a_failure_from_before_the_send_speaks_of_an_earlier_one() -> None:
@@ -84,7 +97,8 @@ def test_hold_and_release() -> None:
     assert held == evolve(KNOWN, held_by="Ann", hold_note="asks the shopper", held_at=NOW)
     again = heard(held, "person.hold", {"by": "Bob"}, at=NOW + HOUR)
     assert again == evolve(KNOWN, held_by="Bob", hold_note=None, held_at=NOW)
-    assert heard(again, "person.release", {"by": "Ann"}) == KNOWN
+    for journal in (held, again):
+        assert heard(journal, "person.release", {"by": "Ann"}) == KNOWN
     assert heard(KNOWN, "person.release") == KNOWN
 
 
@@ -147,7 +161,7 @@ def test_retry_allows_another_create_but_only_after_its_bounds() -> None:
 # ------------------------------------------------------------------------------------------------- acknowledge, attach
 
 
-def test_acknowledge() -> None:
+def test_acknowledge(far_from_utc: None) -> None:
     until = NOW + 9 * DAY
     said = {"code": "REVIEW_STALE", "until": until.isoformat(), "by": "Ann", "note": "on it"}
     after = heard(KNOWN, "person.acknowledge", said)

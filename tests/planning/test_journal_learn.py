@@ -34,6 +34,7 @@ def test_closed_and_processed_confirms_a_process_of_ours(phase: str) -> None:
 def test_what_is_not_ours_or_settled_is_left_alone() -> None:
     for process in (Act(), sent("confirmed"), sent("none", sends=0)):
         assert learnt(Journal(process=process), closed()).process == process
+    assert learnt(flagged("cleared"), closed()).process == Act(), "flagged by us, processed by a person"
     assert learnt(Journal(process=sent("none")), rma(state="cancelled")).process == sent("none")
 
 
@@ -124,7 +125,8 @@ def test_settling_nothing_gives_the_same_journal() -> None:
 
 def test_an_rma_found_under_our_key_settles_a_create_in_doubt() -> None:
     lines = {"51": ("L1",)}
-    after = learnt(Journal(create=sending(lines=lines, looked_at=NOW, problem="x", problem_at=NOW)), rma(), announced())
+    doubt = sending(lines=lines, original_id="old-7", looked_at=NOW, problem="x", problem_at=NOW)
+    after = learnt(Journal(create=doubt), rma(), announced())
     assert after.create == Create(
         phase="done",
         attempt=1,
@@ -178,7 +180,7 @@ def test_one_rma_seen_after_the_lag_is_verified() -> None:
 
 def test_an_rma_of_ours_asked_for_again_is_still_the_one() -> None:
     lines = {"51": ("L1",)}
-    retried = made(phase="none", lines=lines, problem="x", problem_at=NOW)
+    retried = made(phase="none", lines=lines, original_id="old-7", problem="x", problem_at=NOW)
     assert learnt(Journal(create=retried), rma(), announced()).create == made(lines=lines)
 
 
@@ -188,6 +190,7 @@ def test_an_rma_of_ours_asked_for_again_is_still_the_one() -> None:
 def test_first_seen() -> None:
     assert learnt(Journal(), rma()).first_seen_at == NOW
     assert learnt(FRESH, rma()).first_seen_at == NOW - DAY
+    assert learnt(evolve(FRESH, first_seen_at=None), rma()).first_seen_at == NOW
 
 
 def test_receipts_are_dated_when_first_seen_counted_and_first_seen_final() -> None:
@@ -202,6 +205,9 @@ def test_receipts_are_dated_when_first_seen_counted_and_first_seen_final() -> No
     assert learnt(final, rma(), half).seen == {"900": Seen(counted_at=NOW - HOUR)}  # reopened
     assert learnt(final, rma(), announced()).seen == final.seen
     assert learnt(FRESH, rma(), counted(units=())).seen == {"900": Seen(counted_at=NOW, final_at=NOW)}
+    assert learnt(evolve(known, create=made()), rma(), counted()).seen == {"900": Seen(counted_at=NOW - HOUR, final_at=NOW)}
+    second = evolve(FRESH, attached=(901,))
+    assert learnt(second, rma(), announced(900), counted(901)).seen == {"901": Seen(counted_at=NOW, final_at=NOW)}
     assert learnt(final, rma(), counted(901)).seen == {**final.seen, "901": Seen(counted_at=NOW, final_at=NOW)}
     assert learnt(FRESH, rma(), counted(), whiplash_read=False).seen == {}
 

@@ -110,7 +110,7 @@ def test_the_empty_journal_takes_no_room() -> None:
     assert Journal.from_dict({"version": 1}) == Journal.from_dict({}) == Journal()
 
 
-def test_times_are_stored_in_utc() -> None:
+def test_times_are_stored_in_utc(far_from_utc: None) -> None:
     east = datetime(2025, 6, 15, 14, tzinfo=timezone(timedelta(hours=2)))
     assert Journal(failed_at=east).to_dict()["failed_at"] == STAMP
     read = Journal.from_dict({"version": 1, "failed_at": "2025-06-15T14:00:00+02:00"})
@@ -125,7 +125,7 @@ def test_a_newer_version_is_refused_not_guessed_at() -> None:
 
 @pytest.mark.parametrize("stored", [{"held_by": "Ann"}, {"version": "1"}, {"version": 0}, {"version": True}, {"version": None}])
 def test_what_has_no_version_is_no_journal(stored: dict[str, Any]) -> None:
-    with pytest.raises(LedgerError, match="a stored journal has no version: this is not a journal of loop-whiplash"):
+    with pytest.raises(LedgerError, match="^a stored journal has no version: this is not a journal of loop-whiplash$"):
         Journal.from_dict(stored)
 
 
