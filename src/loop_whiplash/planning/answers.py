@@ -24,7 +24,7 @@ def incomplete(s: Situation) -> Plan:
     since = s.journal.since.get(code)
     # What the side that could be read shows is told all the same.
     double = [_double(s)] if s.observation.whiplash_read and len(s.rivals) > 1 else []
-    return later(s, f"Could not look: {said}.", again(s, since), broken(s, code, since=since, reason=said), *double)
+    return later(s, f"Could not look: {said}.", again(s, since), broken(s, code, reason=said), *double)
 
 
 def _double(s: Situation) -> Break:
@@ -214,23 +214,20 @@ def nothing_to_ship(s: Situation) -> Plan:
 
 
 def not_yet_eligible(s: Situation) -> Plan:
-    since = s.created_at
     if s.announced_from is not None:
         return living(s, f"No label says that it is on its way; announced from {day(s.announced_from)}.", until=s.announced_from)
     if not s.label_tells:
-        limit = since + UNLABELLED_BREAK_AFTER
+        limit = s.created_at + UNLABELLED_BREAK_AFTER
         if s.at < limit:
             return living(s, "It has no label that says that it is on its way.", until=limit)
         reason = "No label says that it is on its way, and Settings.unlabelled_after is None."
         step = "Announce it by hand in Whiplash and attach() it, or hold() it."
-        return living(s, reason, broken(s, "MISSING_IN_WMS", since=since, reason=reason, next_step=step))
-    limit = (s.rma.label_updated_at if s.rma and s.rma.label_updated_at else since) + NEVER_SCANNED_AFTER
+        return living(s, reason, broken(s, "MISSING_IN_WMS", since=s.created_at, reason=reason, next_step=step))
+    limit = _last_scan(s) + NEVER_SCANNED_AFTER
     word = "/".join(s.labels)
     if s.at < limit:
         return living(s, f"Its label is {word}; announced from {s.settings.create_on} on.", until=limit)
-    found = broken(
-        s, "IN_TRANSIT_STALE", since=limit - NEVER_SCANNED_AFTER, reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days."
-    )
+    found = broken(s, "IN_TRANSIT_STALE", since=_last_scan(s), reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days.")
     return living(s, f"Its label is still {word}.", found)
 
 
@@ -272,7 +269,7 @@ def _delivered_at(s: Situation) -> datetime | None:
     """When the parcel came to the warehouse's door, by the carrier or by Whiplash; None while nobody says so."""
     times = [time for receipt in s.receipts for time in (receipt.delivered_at, receipt.arrived_at) if time is not None]
     if "delivered" in s.labels:
-        times.append((s.rma.label_updated_at if s.rma else None) or s.created_at)
+        times.append(_last_scan(s))
     return min(times, default=None)
 
 

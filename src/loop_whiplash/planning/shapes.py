@@ -63,7 +63,9 @@ def in_state_since(s: Situation) -> datetime:
 # --------------------------------------------------------------------------------------------------- what is wrong
 
 
-def broken(s: Situation, code: str, *, since: datetime | None, reason: str, heals: bool = False, next_step: str | None = None) -> Break:
+def broken(
+    s: Situation, code: str, *, reason: str, since: datetime | None = None, heals: bool = False, next_step: str | None = None
+) -> Break:
     return open_break(
         code,
         since=since,
@@ -92,7 +94,7 @@ def besides(s: Situation) -> Iterable[Break]:
     if s.retry_unused:
         yield retry_unused(s)
     if s.unreadable:
-        yield broken(s, "UNREADABLE", since=None, reason=s.unreadable)
+        yield broken(s, "UNREADABLE", reason=s.unreadable)
     nameless = [unit.id for receipt in s.receipts for unit in receipt.units if _nameless(unit)]
     if nameless:
         yield broken(s, "UNKNOWN_ITEM", since=s.counted_at, reason=f"Counted without any identifier: {', '.join(nameless)}.")
