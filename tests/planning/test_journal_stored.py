@@ -125,7 +125,7 @@ def test_a_newer_version_is_refused_not_guessed_at() -> None:
 
 @pytest.mark.parametrize("stored", [{"held_by": "Ann"}, {"version": "1"}, {"version": 0}, {"version": True}, {"version": None}])
 def test_what_has_no_version_is_no_journal(stored: dict[str, Any]) -> None:
-    with pytest.raises(LedgerError, match="^a stored journal has no version: this is not a journal of loop-whiplash$"):
+    with pytest.raises(LedgerError, match=r"^a stored journal has no version: this is not a journal of loop-whiplash$"):
         Journal.from_dict(stored)
 
 

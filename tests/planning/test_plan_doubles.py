@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from planning_stories import DAY, EMPTY, HOUR, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, sending, sent
 
 from loop_whiplash.planning import DeleteRma, Journal, Plan, Settings
 from loop_whiplash.returns.model import Receipt
 
+SECOND = timedelta(seconds=1)
 DELETE = Settings(delete_duplicates=True, delete_orphans=True)
 OURS = Journal(create=made())
 
@@ -45,7 +48,8 @@ def test_only_ours_only_untouched_only_out_of_doubt() -> None:
     assert doubles(announced(900), announced(901, arrived_at=NOW), announced(902, status=None)).action is not None
     assert doubles(announced(900, status=200), announced(901, arrived_at=NOW)).action is None
     assert doubles(journal=Journal(create=sending(MINUTE))).action is None
-    assert doubles(journal=Journal(create=sending(HOUR))).action is not None
+    assert doubles(journal=Journal(create=sending(12 * MINUTE))).action is None
+    assert doubles(journal=Journal(create=sending(12 * MINUTE + SECOND))).action is not None
     assert doubles(journal=evolve(OURS, held_by="Ann")).action is None
     assert doubles(settings=evolve(DELETE, start=NOW)).action is None
     prefixed = evolve(DELETE, original_id_prefix="loop-")
@@ -121,6 +125,11 @@ def test_a_touched_rma_of_a_cancelled_return_is_not_deleted() -> None:
     assert both.row == 7
 
 
+def test_a_cancelled_return_without_a_date_is_an_orphan_from_now() -> None:
+    plan = planned(rma(state="cancelled", updated_at=None, created_at=None), announced())
+    assert (plan.breaks[0].since, plan.next_check_at) == (NOW, NOW + 12 * HOUR)
+
+
 def test_absence_in_loop_is_never_a_reason_to_delete() -> None:
     plan = planned(None, announced(), journal=OURS, settings=DELETE)
     assert (plan.rule, plan.action) == ("unknown to Loop, RMA", None)
@@ -190,5 +199,7 @@ def test_a_double_is_told_even_where_loop_cannot_be_read() -> None:
     plan = planned(None, announced(900), announced(901), loop_read=False, problems=["Loop could not be read"])
     assert plan.action is None
     assert [found.code for found in plan.breaks] == ["SOURCE_INCOMPLETE", "DUPLICATE_IN_WMS"]
+    alone = planned(None, announced(900), loop_read=False)
+    assert [found.code for found in alone.breaks] == ["SOURCE_INCOMPLETE"]
     unseen = planned(rma(), whiplash_read=False, problems=["Whiplash could not be read"])
     assert [found.code for found in unseen.breaks] == ["SOURCE_INCOMPLETE"]

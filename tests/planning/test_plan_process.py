@@ -6,6 +6,7 @@ import pytest
 from planning_stories import DAY, HOUR, MINUTE, NOW, announced, closed, counted, evolve, flagged, planned, rma, says, sent
 
 from loop_whiplash.planning import Journal, Process, Settings
+from loop_whiplash.planning.breaks import BREAKS
 from loop_whiplash.planning.model import Act
 from loop_whiplash.returns.model import ReceivedUnit
 
@@ -83,6 +84,12 @@ def test_a_failure_still_shows_while_the_matcher_waits() -> None:
     assert [found.code for found in plan.breaks] == ["PROCESSING_FAILED"]
 
 
+def test_its_own_break_stands_before_what_else_is_wrong() -> None:
+    journal = Journal(process=sent("failed"), since={"state:review": NOW - 9 * DAY})
+    plan = planned(rma(state="review"), counted(), journal=journal, decision="PROCESS")
+    assert [found.code for found in plan.breaks] == ["PROCESSING_FAILED", "REVIEW_STALE"]
+
+
 def test_sent_counts_until_a_person_allows_one_more() -> None:
     once = Journal(process=Act(phase="none", sends=1))
     assert planned(rma(), counted(), journal=once, decision="PROCESS").rule == "PROCESS, sent before"
@@ -93,10 +100,20 @@ def test_sent_counts_until_a_person_allows_one_more() -> None:
 
 def test_a_retry_that_cannot_be_sent_yet_is_not_forgotten() -> None:
     journal = Journal(process=Act(phase="none", sends=1), allowed_sends=2, failed_at=NOW - DAY)
+    reason = "A process of ours came to nothing; a person allowed one more, and it has not been sent yet."
     plan = planned(rma(state="review"), counted(), journal=journal, decision="PROCESS")
-    assert (plan.action, [found.code for found in plan.breaks]) == (None, ["PROCESSING_FAILED"])
+    assert (plan.row, plan.action) == (15, None)
+    assert plan.reasons == ("A person allowed one more process, and nothing is sent to a return in review.",)
+    (found,) = plan.breaks
+    assert (found.code, found.since, found.reason) == ("PROCESSING_FAILED", NOW - DAY, reason)
+    assert found.next_step == "Set the return back to open in Loop, and it is sent once more; or process it there by hand."
     held = planned(rma(), counted(), journal=evolve(journal, held_by="kim", held_at=NOW), decision="PROCESS")
-    assert (held.rule, [found.code for found in held.breaks]) == ("held by a person", ["PROCESSING_FAILED"])
+    (found,) = held.breaks
+    assert (held.rule, found.code, found.since, found.reason) == ("held by a person", "PROCESSING_FAILED", NOW - DAY, reason)
+    assert found.next_step == BREAKS["PROCESSING_FAILED"].next_step
+    refused = Journal(process=sent("none", ago=HOUR), allowed_sends=2)  # a refusal tells nothing of a failure
+    (found,) = planned(rma(state="review"), counted(), journal=refused, decision="PROCESS").breaks
+    assert found.since == NOW - HOUR
     assert planned(rma(state="open"), counted(), journal=journal, decision="PROCESS").action == Process(evidence="e-now")
 
 
@@ -154,6 +171,7 @@ def test_a_wait_ends_at_its_deadline() -> None:
         (found,) = plan.breaks  # type: ignore[attr-defined]
         assert (found.code, found.since) == ("RECEIVED_NOT_ACTIONED", NOW - HOUR)
         assert found.reason == "The matcher waits without a deadline that is still to come."
+        assert plan.reasons == (found.reason,)  # type: ignore[attr-defined]
 
 
 def test_what_cannot_be_read_is_never_processed_but_may_be_flagged() -> None:

@@ -349,5 +349,8 @@ def test_a_break_says_what_each_side_says_whose_turn_it_is_and_what_it_is_worth(
 
 def test_the_decision_is_shown_where_the_matcher_was_asked_and_nowhere_else() -> None:
     assert planned(rma(), counted(), decision="PROCESS").decision == says("PROCESS")
+    settled = Journal(process=sent("confirmed", evidence="e-now"))
+    over = planned(closed(), counted(), journal=settled, decision="NO_ACTION")
+    assert (over.rule, over.decision) == ("processed, counted", says("NO_ACTION"))
     assert planned(closed(), counted()).decision is None
     assert planned(rma(), announced()).decision is None
