@@ -10,7 +10,6 @@ from datetime import datetime
 
 from loop_whiplash.returns.model import Receipt
 
-from .breaks import BREAKS
 from .model import Break, CreateRma, DeleteRma, Plan, UpdateRma
 from .shapes import again, broken, day, first_of, in_state_since, later, living, over, seldom
 from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation, untouched
@@ -131,7 +130,7 @@ def nothing_was_to_come(s: Situation) -> Plan:
 
 
 def paid_not_received(s: Situation) -> Plan:
-    return _paid(s, _ended(s, s.rma.released_at if s.rma else None))
+    return _paid(s, _ended(s, s.released_at))
 
 
 def _ended(s: Situation, dated: datetime | None = None) -> datetime:
@@ -223,11 +222,11 @@ def not_yet_eligible(s: Situation) -> Plan:
         reason = "No label says that it is on its way, and Settings.unlabelled_after is None."
         step = "Announce it by hand in Whiplash and attach() it, or hold() it."
         return living(s, reason, broken(s, "MISSING_IN_WMS", since=s.created_at, reason=reason, next_step=step))
-    limit = _last_scan(s) + NEVER_SCANNED_AFTER
+    limit = s.last_scan_at + NEVER_SCANNED_AFTER
     word = "/".join(s.labels)
     if s.at < limit:
         return living(s, f"Its label is {word}; announced from {s.settings.create_on} on.", until=limit)
-    found = broken(s, "IN_TRANSIT_STALE", since=_last_scan(s), reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days.")
+    found = broken(s, "IN_TRANSIT_STALE", since=s.last_scan_at, reason=f"Its label has been {word} for {NEVER_SCANNED_AFTER.days} days.")
     return living(s, f"Its label is still {word}.", found)
 
 
@@ -238,16 +237,16 @@ def held(s: Situation) -> Plan:
 def create(s: Situation) -> Plan:
     unsaid = "No label will say that it is on its way; it is announced all the same."
     reason = "A label says that it is on its way." if s.on_its_way else unsaid
-    until = s.at + s.settings.bound + A_BIT
+    return living(s, reason, *_not_made(s), until=s.at + s.settings.bound + A_BIT, action=CreateRma())
+
+
+def _not_made(s: Situation) -> Iterable[Break]:
     if s.create.problem:
         code, said = s.create_problem
-        found = broken(s, code, since=s.create.problem_at, reason=said, heals=BREAKS[code].heals)
-        return living(s, reason, found, until=until, action=CreateRma())
-    if s.at < s.eligible_since + s.settings.confirm_by:
-        return living(s, reason, until=until, action=CreateRma())
-    overdue = f"An RMA has been due since {day(s.eligible_since)}, and there is none yet."
-    found = broken(s, "MISSING_IN_WMS", since=s.eligible_since, reason=overdue, heals=True)
-    return living(s, reason, found, until=until, action=CreateRma())
+        yield broken(s, code, since=s.create.problem_at, reason=said, heals=None)
+    elif s.at >= s.eligible_since + s.settings.confirm_by:
+        overdue = f"An RMA has been due since {day(s.eligible_since)}, and there is none yet."
+        yield broken(s, "MISSING_IN_WMS", since=s.eligible_since, reason=overdue, heals=None)
 
 
 # ---------------------------------------------------------------------------------------------------------- row 12
@@ -262,26 +261,21 @@ def under_way(s: Situation) -> Plan:
     if update is not None:
         return living(s, "Loop issued another label.", *breaks, action=update)
     verify = s.create.done_at + s.settings.lag + A_BIT if s.create.done_at is not None and not s.create.verified else None
-    return living(s, "Announced; nothing has been counted yet.", *breaks, until=min(filter(None, (verify, *_limits(s))), default=None))
+    return living(s, "Announced; nothing has been counted yet.", *breaks, until=first_of(s, verify, *_limits(s)))
 
 
 def _delivered_at(s: Situation) -> datetime | None:
     """When the parcel came to the warehouse's door, by the carrier or by Whiplash; None while nobody says so."""
     times = [time for receipt in s.receipts for time in (receipt.delivered_at, receipt.arrived_at) if time is not None]
     if "delivered" in s.labels:
-        times.append(_last_scan(s))
+        times.append(s.last_scan_at)
     return min(times, default=None)
-
-
-def _last_scan(s: Situation) -> datetime:
-    return (s.rma.label_updated_at if s.rma else None) or s.created_at
 
 
 def _limits(s: Situation) -> tuple[datetime, ...]:
     delivered = _delivered_at(s)
-    parcel = delivered + s.settings.delivered_not_received_after if delivered else _last_scan(s) + s.settings.in_transit_stale_after
-    money = (s.rma.released_at + s.settings.paid_not_received_after,) if s.rma and s.rma.released_at else ()
-    return tuple(limit for limit in (parcel, *money) if limit > s.at)
+    parcel = delivered + s.settings.delivered_not_received_after if delivered else s.last_scan_at + s.settings.in_transit_stale_after
+    return (parcel, s.released_at + s.settings.paid_not_received_after) if s.released_at else (parcel,)
 
 
 def _late_parcel(s: Situation) -> Iterable[Break]:
@@ -290,14 +284,14 @@ def _late_parcel(s: Situation) -> Iterable[Break]:
         if s.at >= delivered + s.settings.delivered_not_received_after:
             reason = f"The parcel was delivered by {day(delivered)}; nothing has been counted."
             yield broken(s, "DELIVERED_NOT_RECEIVED", since=delivered, reason=reason)
-    elif s.at >= _last_scan(s) + s.settings.in_transit_stale_after:
-        yield broken(s, "IN_TRANSIT_STALE", since=_last_scan(s), reason=f"No scan since {day(_last_scan(s))}.")
+    elif s.at >= s.last_scan_at + s.settings.in_transit_stale_after:
+        yield broken(s, "IN_TRANSIT_STALE", since=s.last_scan_at, reason=f"No scan since {day(s.last_scan_at)}.")
 
 
 def _late_money(s: Situation) -> Iterable[Break]:
     """Paid before inspection, or on a carrier's scan: somebody must chase the goods though the return is still open."""
-    if s.rma is not None and s.released:
-        since = _ended(s, s.rma.released_at)
+    if s.released:
+        since = _ended(s, s.released_at)
         if s.at >= since + s.settings.paid_not_received_after:
             yield broken(s, "PAID_NOT_RECEIVED", since=since, reason=f"Loop released value by {day(since)}; no goods have been counted.")
 

@@ -51,7 +51,7 @@ def first_of(s: Situation, *times: datetime | None) -> datetime:
 
 
 def day(time: datetime) -> str:
-    return f"{time.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def in_state_since(s: Situation) -> datetime:
@@ -64,8 +64,9 @@ def in_state_since(s: Situation) -> datetime:
 
 
 def broken(
-    s: Situation, code: str, *, reason: str, since: datetime | None = None, heals: bool = False, next_step: str | None = None
+    s: Situation, code: str, *, reason: str, since: datetime | None = None, heals: bool | None = False, next_step: str | None = None
 ) -> Break:
+    """A break of this return. `heals` None: as the table of breaks has it."""
     return open_break(
         code,
         since=since,

@@ -153,6 +153,10 @@ class Situation:
         return self.rma is not None and released(self.rma)
 
     @Fact
+    def released_at(self) -> datetime | None:
+        return self.rma.released_at if self.rma is not None else None
+
+    @Fact
     def paid(self) -> bool:
         """Closed and processed. Where Loop does not say, a closed return counts as processed: nearly all are."""
         return self.state == "closed" and self.rma is not None and (self.released or self.rma.was_processed is None)
@@ -294,6 +298,11 @@ class Situation:
     def created_at(self) -> datetime:
         """When Loop made it, else when we first saw it, else now."""
         return (self.rma.created_at if self.rma else None) or self.journal.first_seen_at or self.at
+
+    @Fact
+    def last_scan_at(self) -> datetime:
+        """When a label last moved on, else when Loop made the return."""
+        return (self.rma.label_updated_at if self.rma is not None else None) or self.created_at
 
     @Fact
     def announced_from(self) -> datetime | None:
