@@ -63,6 +63,7 @@ def test_pending_is_a_label_that_will_tell() -> None:
     plan = planned(rma(label_statuses=("pending",)))
     assert plan.action is None
     assert plan.reasons == ("Its label is pending; announced from pre_transit on.",)
+    assert planned(rma(label_statuses=("new", "pending"))).reasons == ("Its label is new/pending; announced from pre_transit on.",)
 
 
 def test_without_a_creation_time_the_first_sight_counts() -> None:
@@ -109,11 +110,13 @@ def test_a_create_that_is_overdue_is_a_break_beside_the_action() -> None:
     (found,) = at(label_updated_at=NOW - DAY).breaks  # type: ignore[attr-defined]
     assert (found.code, found.since, found.heals) == ("MISSING_IN_WMS", NOW - DAY, True)
     assert found.reason == "An RMA has been due since 2025-06-14 12:00 UTC, and there is none yet."
-    assert at(label_updated_at=NOW - DAY).action == CreateRma()  # type: ignore[attr-defined]
+    late = at(label_updated_at=NOW - DAY)
+    assert (late.action, late.next_check_at) == (CreateRma(), NOW + BOUND + SECOND)  # type: ignore[attr-defined]
+    assert late.reasons == ("A label says that it is on its way.",)  # type: ignore[attr-defined]
     assert at(label_updated_at=NOW - DAY + SECOND).breaks == ()  # type: ignore[attr-defined]
     assert planned(rma(), journal=Journal(first_seen_at=NOW)).breaks == ()
-    late = planned(rma(label_statuses=(), label_updated_at=None, created_at=NOW - 2 * DAY))
-    assert [found.since for found in late.breaks] == [NOW - DAY]
+    unlabelled = planned(rma(label_statuses=(), label_updated_at=None, created_at=NOW - 2 * DAY))
+    assert [found.since for found in unlabelled.breaks] == [NOW - DAY]
 
 
 def test_also_in_review_but_in_no_other_state() -> None:
@@ -193,6 +196,7 @@ def test_a_create_held_back_is_tried_again_and_is_a_break_meanwhile(problem: str
     (found,) = plan.breaks
     assert plan.action == CreateRma()
     assert plan.next_check_at == NOW + BOUND + SECOND
+    assert plan.reasons == ("A label says that it is on its way.",)
     assert (found.code, found.reason, found.heals, found.since) == (code, said, heals, NOW - 3 * HOUR)
 
 

@@ -207,6 +207,8 @@ def test_what_can_never_be_sent_does_not_stay_unseen() -> None:
     (found,) = at("PROCESS", DAY).breaks
     assert (found.code, found.heals, found.since) == ("RECEIVED_NOT_ACTIONED", True, NOW - DAY)
     assert found.reason == "Counted by 2025-06-14 12:00 UTC, and not acted on yet."
-    assert at("PROCESS", DAY).action == Process(evidence="e")
+    late = at("PROCESS", DAY)
+    assert (late.action, late.next_check_at) == (Process(evidence="e"), NOW + 15 * MINUTE)
+    assert late.reasons == ("What was counted agrees with what was expected.",)
     assert at("FLAG", 15 * DAY - MINUTE).breaks == ()
     assert [found.code for found in at("FLAG", 15 * DAY).breaks] == ["RECEIVED_NOT_ACTIONED"]

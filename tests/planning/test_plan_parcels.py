@@ -86,6 +86,8 @@ def test_the_first_of_several_limits_is_the_next_look() -> None:
     assert planned(rma(**facts), announced()).next_check_at == NOW + HOUR
     facts["released_at"] = NOW - 21 * DAY + MINUTE
     assert planned(rma(**facts), announced()).next_check_at == NOW + MINUTE
+    facts["label_updated_at"] = NOW - 14 * DAY  # that limit is here, and does not hide the one to come
+    assert planned(rma(**facts), announced()).next_check_at == NOW + MINUTE
 
 
 def test_a_fresh_rma_is_read_again_after_the_lag() -> None:

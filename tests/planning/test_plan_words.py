@@ -34,6 +34,11 @@ def test_several_lines_of_one_sku_add_up_before_anybody_speaks_of_drift() -> Non
     assert "ITEMS_DRIFT" in [found.code for found in more.breaks]
 
 
+def test_times_are_told_in_utc_wherever_the_machine_stands(far_from_utc: None) -> None:
+    waiting = planned(rma(), counted(), decision=says("WAIT", deadline=NOW + HOUR))
+    assert waiting.reasons == ("The matcher waits until 2025-06-15 13:00 UTC.",)
+
+
 def test_what_is_sent_says_why_and_when_to_look_again() -> None:
     plan = planned(rma(), counted(), journal=Journal(create=made()), decision="PROCESS")
     assert isinstance(plan.action, Process)
