@@ -60,6 +60,33 @@ GROUPS = {
         "policy frozen loading",
         "test_policy test_decision test_findings test_normalise",
     ),
+    "planning-breaks": Group(
+        "planning",
+        "breaks drift",
+        "test_breaks test_drift test_plan_table",
+    ),
+    "planning-journal": Group(
+        "planning",
+        "journal stored",
+        "test_journal_fold test_journal_learn test_journal_stored",
+    ),
+    "planning-answers": Group(
+        "planning",
+        "answers verdicts shapes",
+        "test_plan_create test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process test_plan_table "
+        "test_plan_words",
+    ),
+    "planning-situation": Group(
+        "planning",
+        "situation plan",
+        "test_situation test_plan_create test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process "
+        "test_plan_table test_plan_words",
+    ),
+    "planning-settings": Group(
+        "planning",
+        "model settings",
+        "test_settings test_journal_stored test_plan_table",
+    ),
 }
 
 CONFIGURATION = """\
