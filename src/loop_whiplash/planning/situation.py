@@ -33,7 +33,7 @@ SYNTHETIC_KEY = "MATCHER||0"
 #: known are not in it: such a parcel may still arrive.
 _LABEL_RANK = {"new": 0, "pending": 0, **{status: rank for rank, status in enumerate(CREATE_ON, 1)}}
 #: Words that mean there is no label.
-_NO_LABEL = ("no_label", "canceled", "cancelled", "voided")
+_NO_LABEL = ("", "n/a", "no_label", "canceled", "cancelled", "voided")
 
 #: Whiplash statuses of a notice that nobody at the warehouse has touched: draft, label bought, in transit, never received.
 _UNTOUCHED = (50, 80, 85, 86, 100, 105)
@@ -223,7 +223,7 @@ class Situation:
     @Fact
     def flagged_by_us(self) -> bool:
         """A flag of ours was made, or may have been."""
-        return self.journal.flag_evidence is not None or self.journal.flag.phase in ("sending", "accepted", "confirmed", "cleared")
+        return self.journal.flag_evidence is not None or self.journal.flag.phase not in ("none", "refused", "failed")
 
     @Fact
     def may_send_process(self) -> bool:
@@ -278,7 +278,7 @@ class Situation:
     def labels(self) -> tuple[str, ...]:
         """The statuses of its labels, in lower case; words for no label left out."""
         said = (status.strip().lower() for status in (self.rma.label_statuses if self.rma else ()))
-        return tuple(status for status in said if status and status not in _NO_LABEL and status != "n/a")
+        return tuple(status for status in said if status not in _NO_LABEL)
 
     @Fact
     def label_rank(self) -> int:
@@ -350,8 +350,7 @@ class Situation:
         seen = self.journal.seen.get(str(receipt.id))
         if receipt.received_at is not None or seen is None:
             return receipt
-        first = (seen.final_at if receipt.final else None) or seen.counted_at
-        return receipt if first is None else attrs.evolve(receipt, received_at=first)
+        return attrs.evolve(receipt, received_at=(seen.final_at if receipt.final else None) or seen.counted_at)
 
     @Fact
     def decision(self) -> Decision:
