@@ -185,6 +185,7 @@ def test_a_create_in_doubt_for_a_return_with_nothing_left_to_ship_ends() -> None
     ("problem", "code", "said", "heals"),
     [
         ("UNRESOLVED_ITEM: SKU-1 is unknown", "UNRESOLVED_ITEM", "SKU-1 is unknown", True),
+        ("UNRESOLVED_ITEM: SKU: 1 is unknown", "UNRESOLVED_ITEM", "SKU: 1 is unknown", True),
         ("DUPLICATE_IN_WMS: 3 and 4 fit", "DUPLICATE_IN_WMS", "3 and 4 fit", False),
         ("REFUSED: 422: too long", "MISSING_IN_WMS", "REFUSED: 422: too long", True),
         ("UNRESOLVED_ITEM", "MISSING_IN_WMS", "UNRESOLVED_ITEM", True),

@@ -132,8 +132,8 @@ def test_evidence_that_is_not_told_is_not_new() -> None:
 def test_flag_memory_alone_tells_that_we_flagged() -> None:
     by_evidence = Journal(flag_evidence="e-now")
     assert planned(rma(), counted(), journal=by_evidence, decision="PROCESS").rule == "PROCESS after our flag, same evidence"
-    refused = Journal(flag=sent("refused"))
-    assert planned(rma(), counted(), journal=refused, decision="PROCESS").rule == "PROCESS"
+    for phase in ("refused", "failed"):
+        assert planned(rma(), counted(), journal=Journal(flag=sent(phase)), decision="PROCESS").rule == "PROCESS"
 
 
 def test_after_a_flag_a_return_is_still_processed_only_once() -> None:
@@ -179,6 +179,8 @@ def test_in_review_says_whose_it_is() -> None:
     assert review(flagged(), settings=Settings()).reasons == (
         "In review after our flag; what we flagged is cured by now; processing it from review is a person's turn.",
     )
+    by_phase = Journal(flag=sent("confirmed"))  # an old journal remembers no evidence
+    assert review(by_phase, verdict="FLAG").reasons == review(flagged(), verdict="FLAG").reasons
     assert review(flagged(), verdict="FLAG").reasons == ("In review after our flag; it is a person's turn.",)
 
 

@@ -233,6 +233,14 @@ def test_goods_for_a_return_that_is_over_and_unpaid(state: str) -> None:
     assert plan.reasons == (f"It is {state}, and goods came.",)
 
 
+def test_what_came_dates_from_its_first_count() -> None:
+    """Neither from a parcel that came and was not counted, nor only from a count that is final."""
+    uncounted = announced(901, received_at=NOW - 5 * DAY)
+    for first in (counted(), counted(final=False), counted(units=())):
+        plan = planned(rma(), first, uncounted, journal=Journal(attached=(901,)), decision="NO_ACTION")
+        assert [(found.code, found.since) for found in plan.breaks] == [("RECEIVED_NOT_ACTIONED", NOW - HOUR)]
+
+
 @pytest.mark.parametrize("state", ["cancelled", "expired", "closed"])
 def test_without_goods_it_is_watched_to_a_horizon(state: str) -> None:
     over = rma(state=state, updated_at=NOW - 90 * DAY)

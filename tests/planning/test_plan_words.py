@@ -15,6 +15,8 @@ def test_a_label_that_is_none_does_not_announce_goods(word: str) -> None:
     plan = planned(rma(label_statuses=(word,), created_at=NOW - HOUR, updated_at=NOW - HOUR, label_updated_at=None))
     assert plan.action is None
     assert plan.rule == "not yet eligible"
+    beside = planned(rma(label_statuses=("new", word), label_updated_at=None))
+    assert beside.reasons == ("Its label is new; announced from pre_transit on.",), "it does not stand in the way of one that tells"
 
 
 @pytest.mark.parametrize("phase", ["sending", "accepted", "confirmed", "cleared"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planning_stories import DAY, DEFAULTS, NOW, POLICY, judge
+from planning_stories import DAY, DEFAULTS, NOW, POLICY, announced, judge
 
 from loop_whiplash.matching.decision import Decision, Verdict
 from loop_whiplash.planning import Create, Journal, Observation
@@ -36,6 +36,11 @@ def test_a_return_that_nobody_knows() -> None:
     assert situation.asked is None, "the matcher is not asked before a row asks for its word"
     said = {name: getattr(situation, name) for name in FACTS}
     assert {name: answer for name, answer in said.items() if answer} == UNKNOWN
+
+
+def test_there_is_no_drift_from_what_loop_does_not_know() -> None:
+    observation = Observation(return_id=7, rma=None, receipts=(announced(),))
+    assert Situation(observation, Journal(), policy=POLICY, settings=DEFAULTS, at=NOW, matcher=judge(None)).drift is None
 
 
 def test_a_fact_is_found_once_and_tells_what_it_means() -> None:
