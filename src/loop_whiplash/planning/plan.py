@@ -100,8 +100,6 @@ def plan(
     CreateRma()
     """
     situation = Situation(observation, journal, policy=policy, settings=settings, at=at, matcher=matcher)
-    for row in TABLE:
-        if row.when(situation):
-            situation.row, situation.rule = row.number, row.name
-            return row.then(situation)
-    raise AssertionError("the last row always holds")
+    row = next(row for row in TABLE if row.when(situation))
+    situation.row, situation.rule = row.number, row.name
+    return row.then(situation)
