@@ -59,7 +59,9 @@ def test_closed_and_processed_settles_it(phase: str) -> None:
 def test_closed_by_hand_is_no_effect_of_ours_once_its_time_is_over() -> None:
     by_hand = rma(state="closed", was_processed=False)
     assert planned(by_hand, counted(), journal=Journal(process=sent(ago=DAY - MINUTE))).row == 3
-    assert planned(by_hand, counted(), journal=Journal(process=sent(ago=DAY))).rule == "over unpaid, goods counted"
+    late = Journal(process=sent(ago=DAY))
+    assert planned(by_hand, counted(), journal=late).rule == "over unpaid, goods counted"
+    assert planned(by_hand, counted(), journal=late, settings=Settings(confirm_by=2 * DAY)).row == 3
     assert planned(rma(state="cancelled"), announced(), journal=Journal(process=sent(ago=DAY))).row == 5
     unsaid = rma(state="closed", was_processed=None)
     assert planned(unsaid, counted(), journal=Journal(process=sent(ago=DAY))).breaks[0].code == "ACTION_UNCONFIRMED"
@@ -92,7 +94,8 @@ def test_its_own_break_stands_before_what_else_is_wrong() -> None:
 
 def test_sent_counts_until_a_person_allows_one_more() -> None:
     once = Journal(process=Act(phase="none", sends=1))
-    assert planned(rma(), counted(), journal=once, decision="PROCESS").rule == "PROCESS, sent before"
+    spent = planned(rma(), counted(), journal=once, decision="PROCESS")
+    assert (spent.rule, [found.code for found in spent.breaks]) == ("PROCESS, sent before", ["RECEIVED_NOT_ACTIONED"])
     assert planned(rma(), counted(), journal=evolve(once, allowed_sends=2), decision="PROCESS").action == Process(evidence="e-now")
     twice = Journal(process=Act(phase="none", sends=2), allowed_sends=2)
     assert planned(rma(), counted(), journal=twice, decision="PROCESS").action is None

@@ -33,6 +33,7 @@ UNKNOWN = {
 def test_a_return_that_nobody_knows() -> None:
     observation = Observation(return_id=7, rma=None)
     situation = Situation(observation, Journal(), policy=POLICY, settings=DEFAULTS, at=NOW, matcher=judge(None))
+    assert situation.state == ""
     assert situation.asked is None, "the matcher is not asked before a row asks for its word"
     said = {name: getattr(situation, name) for name in FACTS}
     assert {name: answer for name, answer in said.items() if answer} == UNKNOWN
