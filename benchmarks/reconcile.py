@@ -1,6 +1,8 @@
 """How fast, and how small, a reconciliation is: a million returns against a million consumer returns.
 
-    python benchmarks/reconcile.py [--returns 1000000] [--open-receipts] [--memory] [--datacompy] [--json]
+    python benchmarks/reconcile.py [--returns 1000000] [--open-receipts] [--datacompy] [--json]
+    python benchmarks/reconcile.py --growth [--datacompy]
+    python benchmarks/reconcile.py --memory
     python benchmarks/reconcile.py --html 50000
 
 Rows are full ones (a return of the list takes 4 KB, a consumer return 6 KB) and decoded before the clock runs: a generator
@@ -9,9 +11,12 @@ makes, decodes and hands over a few thousand at a time, and the time it takes it
 with. Times are CPU times of this process, so that what else the machine does counts little.
 
 Two in a hundred are broken, one in ten has a final receipt: of a return that is paid by default; with `--open-receipts` of
-one that is still open, so that each of them is matched, planned and shown. `--memory`: bytes a return at the peak,
-by tracemalloc, beyond the few thousand rows in hand. `--datacompy`: the same key and quantity table compared by
-datacompy (pandas) in the same run.
+one that is still open, so that each of them is matched, planned and shown with its drill-down: five times as many breaks.
+
+`--growth`: ten thousand, a hundred thousand and a million returns, one after the other. `--memory`: bytes a return at the
+peak beyond the few thousand rows in hand, which are let go as in a script that reads two files: by the resident memory of
+this process, and by tracemalloc for at most 100,000 returns, since it makes everything several times as slow.
+`--datacompy`: the same key and quantity table compared by datacompy (pandas) in the same run.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -193,30 +199,71 @@ def whiplash_row(number: int) -> dict[str, Any] | None:
     }
 
 
+def loop_text(number: int, receipts_open: bool) -> str:
+    """The JSON of `loop_row`."""
+    return _loop_template(*_look(number), receipts_open) % {"id": FIRST + number, "number": number, "padded": f"{number:08}"}
+
+
+def whiplash_text(number: int) -> str | None:
+    """The JSON of `whiplash_row`."""
+    template = _whiplash_template(*_look(number))
+    line = 3 * (4_000_000 + number)
+    values = {"id": FIRST + number, "padded": f"{number:08}", "rma": 2_000_000 + number, "originator": 1_000_000 + number}
+    return template and template % {**values, "line0": line, "line1": line + 1, "line2": line + 2}
+
+
+def _look(number: int) -> tuple[str, int]:
+    """All that tells the row of one number from that of another, but for the ids in it."""
+    return kind_of(number), number % 9
+
+
+@cache
+def _loop_template(kind: str, turn: int, receipts_open: bool) -> str:
+    number = next(number for number in range(turn, 9_000_000, 9) if kind_of(number) == kind)
+    return _template(
+        loop_row(number, receipts_open),
+        {f'"{FIRST + number}"': '"%(id)d"', f'"#{number}"': '"#%(number)d"', f'"3SLWX{number:08}"': '"3SLWX%(padded)s"'},
+    )
+
+
+@cache
+def _whiplash_template(kind: str, turn: int) -> str | None:
+    number = next(number for number in range(turn, 9_000_000, 9) if kind_of(number) == kind)
+    row = whiplash_row(number)
+    ids = {f'"id": {3 * (4_000_000 + number) + line},': f'"id": %(line{line})d,' for line in range(3)}
+    ids |= {f'"id": {2_000_000 + number},': '"id": %(rma)d,', f'"id": {1_000_000 + number},': '"id": %(originator)d,'}
+    ids |= {f'"{FIRST + number}"': '"%(id)d"', f'"3SLWX{number:08}"': '"3SLWX%(padded)s"'}
+    return None if row is None else _template(row, ids)
+
+
+def _template(row: dict[str, Any], ids: dict[str, str]) -> str:
+    text = json.dumps(row).replace("%", "%%")
+    for value, name in ids.items():
+        text = text.replace(value, name)
+    return text
+
+
 class Feed:
     """Rows of one side, decoded in chunks while the clock of the reconciliation stands still."""
 
-    def __init__(
-        self, numbers: list[int], make: Callable[[int], dict[str, Any] | None], decode: Callable[[Any], Any], *, floor: bool
-    ) -> None:
-        self.numbers, self.make, self.decode, self.floor = numbers, make, decode, floor
+    def __init__(self, numbers: list[int], write: Callable[[int], str | None], decode: Callable[[Any], Any], *, floor: bool) -> None:
+        self.numbers, self.write, self.decode, self.floor = numbers, write, decode, floor
         self.paused = self.reading = 0.0
         self.rows = self.size = 0
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self.numbers), CHUNK):
             began = time.process_time()
-            rows = [row for row in map(self.make, self.numbers[start : start + CHUNK]) if row is not None]
-            texts = [json.dumps(row).encode() for row in rows]
+            texts = [text.encode() for text in map(self.write, self.numbers[start : start + CHUNK]) if text is not None]
             decoded = [self.decode(fast_loads(text)) for text in texts]
             if self.floor:
                 floor_began = time.process_time()
                 for text in texts:
                     json.loads(text)
                 self.reading += time.process_time() - floor_began
-            self.rows += len(rows)
+            self.rows += len(texts)
             self.size += sum(map(len, texts))
-            del rows, texts
+            del texts
             self.paused += time.process_time() - began
             yield from decoded
             began = time.process_time()
@@ -230,8 +277,8 @@ def feeds(count: int, receipts_open: bool, *, floor: bool) -> tuple[Feed, Feed]:
     shuffled = numbers[:]
     random.Random(7).shuffle(shuffled)
     return (
-        Feed(shuffled, lambda number: loop_row(number, receipts_open), Return.from_dict, floor=floor),
-        Feed(numbers, whiplash_row, ConsumerReturn.from_dict, floor=floor),
+        Feed(shuffled, lambda number: loop_text(number, receipts_open), Return.from_dict, floor=floor),
+        Feed(numbers, whiplash_text, ConsumerReturn.from_dict, floor=floor),
     )
 
 
@@ -255,9 +302,29 @@ def speed(count: int, receipts_open: bool) -> dict[str, Any]:
 
 
 def memory(count: int, receipts_open: bool) -> dict[str, Any]:
-    """Bytes a return that a reconciliation holds at its peak, beyond the rows in hand."""
-    sides = feeds(min(count, CHUNK), receipts_open, floor=False)
-    reconcile(*sides, policy=Policy(), at=NOW)  # so that code and caches are not counted
+    """Bytes a return that a reconciliation adds at its peak, beyond the rows in hand: resident, and as tracemalloc counts them."""
+    reconcile(*feeds(2 * CHUNK, receipts_open, floor=False), policy=Policy(), at=NOW)  # code, caches and rows in hand are not counted
+    sides = feeds(count, receipts_open, floor=False)
+    gc.collect()
+    before = _resident()
+    report = reconcile(*sides, policy=Policy(), at=NOW)
+    peak = _resident()
+    assert len(report.breaks) > 0
+    del report, sides
+    return {
+        "returns": count,
+        "resident_bytes_a_return": round((peak - before) / count, 1),
+        **traced(min(count, 100_000), receipts_open),
+    }
+
+
+def _resident() -> int:
+    """The most bytes of memory this process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def traced(count: int, receipts_open: bool) -> dict[str, Any]:
+    """The same by tracemalloc: the peak, and what is kept in the end."""
     returns, consumer_returns = feeds(count, receipts_open, floor=False)
     gc.collect()
     tracemalloc.start()
@@ -269,9 +336,9 @@ def memory(count: int, receipts_open: bool) -> dict[str, Any]:
     tracemalloc.stop()
     assert len(report.breaks) > 0
     return {
-        "returns": count,
-        "bytes_a_return_at_peak": round((peak - before - one_chunk) / count, 1),
-        "bytes_a_return_kept": round((kept - before) / count, 1),
+        "traced_returns": count,
+        "traced_bytes_a_return_at_peak": round((peak - before - one_chunk) / count, 1),
+        "traced_bytes_a_return_kept": round((kept - before) / count, 1),
     }
 
 
@@ -339,22 +406,29 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--returns", type=int, default=1_000_000)
+    parser.add_argument("--growth", action="store_true", help="10,000, 100,000 and 1,000,000 returns")
     parser.add_argument("--open-receipts", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--datacompy", action="store_true")
     parser.add_argument("--html", type=int, metavar="BREAKS")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of lines")
     asked = parser.parse_args()
     if asked.html:
-        found = html(asked.html)
+        show(html(asked.html), asked.json)
     elif asked.memory:
-        found = memory(asked.returns, asked.open_receipts)
+        show(memory(asked.returns, asked.open_receipts), asked.json)
     else:
-        found = speed(asked.returns, asked.open_receipts)
+        sizes = (10_000, 100_000, 1_000_000) if asked.growth else (asked.returns,)
+        for count in sizes:
+            show(speed(count, asked.open_receipts), asked.json)
         if asked.datacompy:
-            found |= datacompy_seconds(asked.returns)
+            show(datacompy_seconds(sizes[-1]), asked.json)
+
+
+def show(found: dict[str, Any], as_json: bool) -> None:
+    """Say it at once, since the next may take minutes."""
     found["max_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps(found) if asked.json else "\n".join(f"{name:>24}  {value}" for name, value in found.items()))
+    print(json.dumps(found) if as_json else "\n".join(f"{name:>30}  {value}" for name, value in found.items()) + "\n", flush=True)
 
 
 if __name__ == "__main__":

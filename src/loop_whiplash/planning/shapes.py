@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from loop_whiplash.returns.model import ReceivedUnit
+
 from .breaks import open_break
 from .model import Action, Break, Plan
 from .situation import Situation
@@ -101,8 +103,8 @@ def besides(s: Situation) -> Iterable[Break]:
         yield broken(s, "UNKNOWN_ITEM", since=s.counted_at, reason=f"Counted without any identifier: {', '.join(nameless)}.")
 
 
-def _nameless(unit: object) -> bool:
-    return not any(getattr(unit, name) for name in ("line_id", "sku", "item_id", "barcode", "variant_id", "product_id"))
+def _nameless(unit: ReceivedUnit) -> bool:
+    return not (unit.sku or unit.line_id or unit.item_id or unit.barcode or unit.variant_id or unit.product_id)
 
 
 def failed(s: Situation) -> Break:
