@@ -93,10 +93,10 @@ def test_what_each_side_says() -> None:
     assert loop() == "open, label in_transit, 1 unit"
     assert loop(label_statuses=(), units=units(2), was_processed=True) == "open, processed, no label, 2 units"
     assert loop(label_statuses=("new", "delivered"), units=()) == "open, label new/delivered, 0 units"
-    assert open_break("UNREADABLE", at=NOW).loop_says == "unknown to Loop"
+    assert open_break("UNREADABLE", at=NOW, return_id=7).loop_says == "unknown to Loop"
 
     def whiplash(*receipts: object) -> str:
-        return open_break("UNREADABLE", at=NOW, receipts=receipts).whiplash_says  # type: ignore[arg-type]
+        return open_break("UNREADABLE", at=NOW, return_id=7, receipts=receipts).whiplash_says  # type: ignore[arg-type]
 
     assert whiplash() == "no RMA"
     assert whiplash(announced()) == "RMA 900, status 100, 0 of 1 counted"

@@ -335,6 +335,30 @@ def test_rows_a_list_could_not_read_and_not_name_make_it_incomplete() -> None:
     assert codes(report) == [("SOURCE_INCOMPLETE", None)]
 
 
+def test_a_side_that_was_not_read_is_not_quoted() -> None:
+    """Otherwise "could not look" would read like "nothing there"."""
+    report = run(cut([loop_row(1)], OSError("disk full")), [whiplash_row(1)])
+    assert [(found.code, found.loop_says, found.whiplash_says) for found in report.breaks] == [("SOURCE_INCOMPLETE", "", "")]
+    assert "unknown to Loop" not in report.to_text()
+    assert "no RMA" not in report.to_text()
+    bad_return, bad_rma = {**loop_row(1), "line_items": "none"}, {**whiplash_row(2), "return_items": 7}
+    report = run([bad_return, loop_row(2)], [whiplash_row(1), bad_rma])
+    assert [(found.code, found.return_id, found.loop_says, found.whiplash_says) for found in report.breaks] == [
+        ("UNREADABLE", 1, "", "RMA 500001, status 100, 0 of 1 counted"),
+        ("UNREADABLE", 2, "open, label in_transit, 1 unit", ""),
+    ]
+    assert report.cases[1].state == "not read"
+    assert "Whiplash: RMA 500001" in report.to_text()
+    assert "unknown to Loop" not in report.to_text()
+
+
+def test_goods_of_a_return_that_loop_does_not_know_are_not_to_be_deleted() -> None:
+    untouched, counted = run([], [whiplash_row(1), whiplash_row(2, **received(3))]).breaks
+    assert (untouched.code, untouched.next_step) == ("ORPHAN_IN_WMS", "Delete the RMA in Whiplash if no goods will come.")
+    assert counted.code == "ORPHAN_IN_WMS"
+    assert counted.next_step.startswith("Its goods are there")
+
+
 def test_many_rows_of_nobody_are_counted_and_not_all_listed() -> None:
     report = run([7] * 5000, [])
     assert len(report.sides[0].problems) <= 7
@@ -386,6 +410,18 @@ def test_the_capture_rate_comes_from_the_journals() -> None:
 def test_wrong_arguments_are_said() -> None:
     with pytest.raises(ConfigurationError, match="time zone"):
         reconcile([], [], policy=Policy(), at=datetime(2026, 3, 1))
+    for when_ in (None, "2026-03-01", datetime(2026, 3, 1).date()):
+        with pytest.raises(ConfigurationError, match="time zone"):
+            reconcile([], [], at=when_)  # type: ignore[arg-type]
+    for name, value, said in (
+        ("policy", {}, "must be a Policy; it got a dict"),
+        ("settings", {"start": "2026-01-01"}, "must be a Settings; it got a dict"),
+        ("journals", [Journal()], "must be a Mapping; it got a list"),
+        ("journals", {"1001": Journal()}, "goes by Loop return id, a whole number; one key is '1001'"),
+        ("matcher", 3, "must be callable"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            reconcile([loop_row(1)], [], at=NOW, **{name: value})  # type: ignore[arg-type]
     for wrong in (7, "rows", {"id": 1}, None):
         with pytest.raises(ConfigurationError, match="iterable of Loop rows"):
             run(wrong, [])

@@ -173,6 +173,7 @@ async def _stored(core: Core, both: Both) -> tuple[list[Break], StoredCases]:
                     return_id=row.return_id,
                     rma=both.loop.rmas.get(row.return_id),
                     receipts=both.receipts(row.return_id),
+                    loop_read=both.loop.complete,
                     decision=decision,
                     reasons=row.summary.get("reasons", ()),
                     history=history,

@@ -282,6 +282,8 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
         return_id=claim.return_id,
         reason=f"working on it raised: {what}",
         next_step="Read the log of this return; it is tried again every hour.",
+        loop_read=False,
+        whiplash_read=False,
     )
     planned = Plan(breaks=(found,), next_check_at=at + AFTER_ERROR, reasons=(found.reason,))
 

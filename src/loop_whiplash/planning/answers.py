@@ -96,7 +96,9 @@ def process_in_doubt(s: Situation) -> Plan:
 def orphan_of_nobody(s: Situation) -> Plan:
     made = min((receipt.created_at for receipt in s.receipts if receipt.created_at), default=None)
     since = s.journal.since.get("ORPHAN_IN_WMS") or made
-    found = broken(s, "ORPHAN_IN_WMS", since=since, reason="Whiplash has an RMA for a return that Loop does not know.")
+    goods = any(receipt.units for receipt in s.receipts)
+    step = "Its goods are there: make a return for them in Loop, or send them back; the RMA itself stays as it is." if goods else None
+    found = broken(s, "ORPHAN_IN_WMS", since=since, reason="Whiplash has an RMA for a return that Loop does not know.", next_step=step)
     return later(s, "Loop, asked by id, knows no such return.", seldom(s, found.since), found)
 
 

@@ -229,15 +229,19 @@ def open_break(
     reason: str = "",
     next_step: str | None = None,
     heals: bool | None = None,
+    loop_read: bool = True,
+    whiplash_read: bool = True,
 ) -> Break:
     """A break of this code: owner, next step and money by the table, each side's word from what is given.
 
     `since` is the event it dates from, UTC; where there is none it is when the journal first saw it, else `at`. A
-    person's word on it is marked while it is in force at `at`.
+    person's word on it is marked while it is in force at `at`. A side that was not read is quoted only where it is given
+    all the same: no RMA in hand is then not "no RMA".
     """
     kind = BREAKS[code]
     word = journal.acknowledged.get(code) if journal is not None else None
     first = receipts[0] if receipts else None
+    named = return_id is not None or rma is not None or first is not None
     return Break(
         code=code,
         return_id=return_id if return_id is not None or rma is None else rma.return_id,
@@ -247,8 +251,8 @@ def open_break(
         currency=rma.currency if rma is not None and kind.at_risk else None,
         owner=kind.owner,
         next_step=kind.next_step if next_step is None else next_step,
-        loop_says=loop_word(rma),
-        whiplash_says=whiplash_word(receipts),
+        loop_says=loop_word(rma) if rma is not None or (named and loop_read) else "",
+        whiplash_says=whiplash_word(receipts) if receipts or (named and whiplash_read) else "",
         reason=reason or kind.meaning,
         heals=kind.heals if heals is None else heals,
         order_name=rma.order_name if rma is not None else None,
@@ -272,4 +276,14 @@ def missed_webhook(
         return None
     since = min((time for _, time in found if time is not None), default=journal.first_seen_at)
     reason = f"The sweep found {' and '.join(side for side, _ in found)}; no webhook had told."
-    return open_break("WEBHOOK_MISSED", at=at, since=since, return_id=return_id, rma=rma, receipts=receipts, reason=reason)
+    return open_break(
+        "WEBHOOK_MISSED",
+        at=at,
+        since=since,
+        return_id=return_id,
+        rma=rma,
+        receipts=receipts,
+        reason=reason,
+        loop_read=False,
+        whiplash_read=False,
+    )

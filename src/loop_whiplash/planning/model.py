@@ -220,7 +220,8 @@ class Break:
         code: stable. return_id: None where Loop knows no return. consumer_return_id: where Whiplash has one.
         since: the event it dates from, not the run. money: at risk, in `currency`; None when unknown.
         owner: whose turn it is: ``warehouse``, ``support``, ``engineering``, ``carrier``, ``machine``. next_step: a sentence.
-        loop_says, whiplash_says: each side's word. reason: a sentence. heals: planned action will put it right.
+        loop_says, whiplash_says: each side's word; empty where it was not read. reason: a sentence.
+        heals: planned action will put it right.
         acknowledged: a person took note of it, until then.
     """
 

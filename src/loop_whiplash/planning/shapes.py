@@ -80,6 +80,8 @@ def broken(
         reason=reason,
         heals=heals,
         next_step=next_step,
+        loop_read=s.observation.loop_read,
+        whiplash_read=s.observation.whiplash_read,
     )
 
 

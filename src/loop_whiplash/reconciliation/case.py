@@ -110,18 +110,22 @@ def view_case(
     return_id: int | None,
     rma: Rma | None,
     receipts: Iterable[Receipt] = (),
+    loop_read: bool = True,
     decision: Decision | None = None,
     reasons: Iterable[str] = (),
     history: Iterable[HistoryEntry] = (),
     personal: Mapping[str, str] | None = None,
 ) -> CaseView:
-    """A case from both sides' word and, where the matcher was asked, its decision. `history` is added to what the two sides date."""
+    """A case from both sides' word and, where the matcher was asked, its decision. `history` is added to what the two sides date.
+
+    `loop_read` False: no `rma` does not mean that Loop knows none.
+    """
     receipts = tuple(receipts)
     told = sorted((*_dated(rma, receipts), *history), key=lambda entry: entry.at)
     return CaseView(
         return_id=return_id,
         consumer_return_ids=tuple(receipt.id for receipt in receipts),
-        state=rma.state if rma is not None else "unknown to Loop",
+        state=rma.state if rma is not None else "unknown to Loop" if loop_read else "not read",
         currency=rma.currency if rma is not None else None,
         verdict=decision.verdict.value if decision is not None else None,
         headline=decision.headline if decision is not None else None,

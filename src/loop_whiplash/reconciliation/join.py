@@ -86,8 +86,7 @@ def reconcile(
         >>> [(found.code, found.return_id) for found in report.breaks]
         [('MISSING_IN_WMS', 7)]
     """
-    if at.utcoffset() is None:
-        raise ConfigurationError(f"reconcile(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {at!r}")
+    _check(at, policy, settings, journals, matcher)
     settings = Settings() if settings is None else settings
     judge = Judge(
         policy=Policy() if policy is None else policy, settings=settings, journals=journals, matcher=matcher, at=at.astimezone(UTC)
@@ -98,6 +97,20 @@ def reconcile(
     join = _Join(announced=announced, judge=judge, catalogue=catalogue)
     join.read(returns)
     return join.report()
+
+
+def _check(at: object, policy: object, settings: object, journals: object, matcher: object) -> None:
+    """Say at once what would otherwise spoil every return, one by one."""
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise ConfigurationError(f"reconcile(at=…) must be a datetime with a time zone, e.g. datetime.now(UTC); it is {at!r}")
+    for name, value, wanted in (("policy", policy, Policy), ("settings", settings, Settings), ("journals", journals, Mapping)):
+        if value is not None and not isinstance(value, wanted):
+            raise ConfigurationError(f"reconcile({name}=…) must be a {wanted.__name__}; it got a {type(value).__name__}")
+    if isinstance(journals, Mapping) and not all(isinstance(key, int) for key in journals):
+        wrong = next(key for key in journals if not isinstance(key, int))
+        raise ConfigurationError(f"reconcile(journals=…) goes by Loop return id, a whole number; one key is {wrong!r}")
+    if matcher is not None and not callable(matcher):
+        raise ConfigurationError(f"reconcile(matcher=…) must be callable, as `match` is; it got a {type(matcher).__name__}")
 
 
 class _Join:

@@ -126,7 +126,7 @@ class Judge:
             return any(receipt.units for receipt in observation.receipts)
         except Exception as broken:
             reason = f"It could not be judged: {problem_of(broken)}."
-            self.found[return_id] = (open_break("UNREADABLE", at=self.at, return_id=return_id, reason=reason),)
+            self.found[return_id] = (self._unreadable(return_id, reason),)
             return False
 
     def _judge(self, observation: Observation, journal: Journal, personal: Mapping[str, str]) -> None:
@@ -191,8 +191,10 @@ class Judge:
 
     def unreadable_too(self, return_id: int, what: str) -> None:
         """A version of a return could not be read, though another was judged."""
-        found = open_break("UNREADABLE", at=self.at, return_id=return_id, reason=what)
-        self.found[return_id] = (*self.found.get(return_id, ()), found)
+        self.found[return_id] = (*self.found.get(return_id, ()), self._unreadable(return_id, what))
+
+    def _unreadable(self, return_id: int, reason: str) -> Break:
+        return open_break("UNREADABLE", at=self.at, return_id=return_id, reason=reason, loop_read=False, whiplash_read=False)
 
     def missed(self, return_id: int) -> tuple[str | None, Break | None]:
         """Who found a return first, by its journal, and the break where that was a sweep."""
@@ -227,6 +229,7 @@ class Judge:
             return_id=observation.return_id if known else None,
             rma=observation.rma,
             receipts=observation.receipts,
+            loop_read=observation.loop_read,
             decision=self._decision(observation, planned),
             reasons=planned.reasons,
             personal=personal,

@@ -74,8 +74,13 @@ def _entry(found: Break, report: Report, personal: bool) -> Iterator[str]:
     age = f"since {day(found.since)}, {count_of(days_of(found, report.at), 'day')}"
     yield "  ".join(part for part in (shown(found.code), which, rma, order, tracking, age, amount(found.money, found.currency)) if part)
     yield f"    {shown(found.reason, personal=personal)}"
-    if found.loop_says or found.whiplash_says:
-        yield f"    Loop: {shown(found.loop_says, personal=personal)}. Whiplash: {shown(found.whiplash_says, personal=personal)}."
+    said = [
+        f"{side}: {shown(word, personal=personal)}."
+        for side, word in (("Loop", found.loop_says), ("Whiplash", found.whiplash_says))
+        if word
+    ]
+    if said:
+        yield f"    {' '.join(said)}"
     if found.acknowledged is not None:
         by = f" by {shown(found.acknowledged.by, personal=True)}" if personal and found.acknowledged.by else ""
         note = f": {shown(found.acknowledged.note, personal=personal)}" if found.acknowledged.note else ""
