@@ -197,6 +197,19 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(show: Any, size: dict[str,
     assert "NOT READ WHOLE" in page.locator(".side").first.inner_text()
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_amounts_and_names_of_any_length_widen_no_page(show: Any, size: dict[str, int]) -> None:
+    wide = found(
+        "MISSING_IN_WMS", 8, money="1234567890123456789.25", currency="JPY", order_name="W" * 200, tracking="1" * 90, reason="r" * 200
+    )
+    page = show(sample(breaks=[wide, found("REVIEW_STALE", 9, money="12.00", currency=None)]), size=size)
+    page.locator(".entry", has_text="return 8").click()
+    assert "1,234,567,890,123,456,789.25 JPY" in page.locator(".tiles").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    for tile in page.locator(".tile").all():
+        assert tile.evaluate("tile => tile.scrollWidth <= tile.clientWidth")
+
+
 def _brightness(colour: str) -> float:
     numbers = [float(each) for each in colour[colour.index("(") + 1 : -1].split(",")[:3]]
     return sum(numbers) / 3

@@ -190,7 +190,7 @@ def test_an_answer_of_no_known_shape_is_unreadable() -> None:
     plan = planned(None, loop_read=False, problems=("UNREADABLE: Loop: $.id: not a number", "and more"))
     (found,) = plan.breaks
     assert (plan.row, found.code) == (1, "UNREADABLE")
-    assert found.reason == "UNREADABLE: Loop: $.id: not a number; and more"
+    assert found.reason == "Loop: $.id: not a number; and more"
     known = Journal(since={"UNREADABLE": NOW - HOUR})
     assert planned(None, whiplash_read=False, problems=("UNREADABLE: x",), journal=known).breaks[0].since == NOW - HOUR
 

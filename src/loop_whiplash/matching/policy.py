@@ -216,7 +216,8 @@ class Policy:
         final_statuses: Whiplash statuses that end a count; give `to_receipt` the same.
         sku_case: ``"exact"``, or ``"ignore"``: ``shoe-42`` is ``SHOE-42``.
         bundles: SKU → component SKU → how many: a full set counts as the bundle, a part of one never does.
-        destinations: Loop `destination_id`s that are ours; lines for another are left out. Empty: all.
+        destinations: Loop `destination_id`s that are ours; lines for another are left out, and *process* pays them all the same.
+            Empty: all.
         warehouses: Whiplash warehouses where goods may arrive; an unknown one is none of them. Empty: any.
         keep_item_outcomes: lines of these outcomes stay with the shopper and are left out.
         known_outcomes: outcomes to know besides Loop's documented ones; an unknown one never leads to PROCESS.

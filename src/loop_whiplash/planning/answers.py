@@ -18,7 +18,7 @@ from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situa
 
 
 def incomplete(s: Situation) -> Plan:
-    said = "; ".join(s.observation.problems) or "one side could not be read"
+    said = "; ".join(problem.removeprefix("UNREADABLE: ") for problem in s.observation.problems) or "one side could not be read"
     code = "UNREADABLE" if s.unreadable else "SOURCE_INCOMPLETE"
     since = s.journal.since.get(code)
     # What the side that could be read shows is told all the same.
