@@ -56,6 +56,15 @@ def test_it_reads_all_five_states_since_the_last_whole_sweep_less_two_days(build
     assert (began - timedelta(hours=48)).isoformat() in updated[0]
 
 
+def test_a_row_that_is_read_in_a_list_and_by_its_key_is_told_of_once(build: Callable[..., House]) -> None:
+    house = build(webhooks=False)
+    for _ in range(3):
+        house.world.carrier.scan(house.world.shopper.submit_return(1))
+    house.integration.sweep()
+    again = swept(house, hours=1)
+    assert [(side.name, side.rows) for side in again.sides] == [("Loop", 3), ("Whiplash", 3)]
+
+
 @pytest.mark.parametrize("widened", ["start", "destinations"])
 def test_what_was_out_of_scope_is_looked_at_again_when_the_scope_is_widened(build: Callable[..., House], widened: str) -> None:
     """It was settled, and has not changed since: neither what is open nor what was updated of late shows it."""

@@ -107,7 +107,7 @@ async def _list_loop(
 
 def _note(loop: LoopSide, row: Return) -> None:
     """Take in one row. A later answer about the same return is the newer one."""
-    loop.rows += 1
+    loop.rows += row.id not in loop.rmas and row.id not in loop.unreadable  # one that is read twice is one
     try:
         loop.rmas[row.id] = to_rma(whole(row))
     except DecodeError as unread:
@@ -216,12 +216,10 @@ async def _place(core: Core, both: Both, rows: list[ConsumerReturn]) -> None:
         return found
 
     for row, owner in zip(rows, await Store(owners), strict=True):
-        both.whiplash.rows += 1
-        if owner is None:
-            both.whiplash.strangers[row.id] = receipt_of(core, EMPTY, row)
-            continue
         journal = both.known[owner].journal if owner in both.known else EMPTY
-        both.whiplash.receipts.setdefault(owner, {})[row.id] = receipt_of(core, journal, row)
+        place = both.whiplash.strangers if owner is None else both.whiplash.receipts.setdefault(owner, {})
+        both.whiplash.rows += row.id not in place  # it may be met in a list and by its key
+        place[row.id] = receipt_of(core, journal, row)
 
 
 def _load(core: Core, known: dict[int, Known], return_ids: Iterable[int]) -> None:

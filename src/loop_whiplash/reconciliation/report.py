@@ -52,7 +52,7 @@ class SideReport:
     """What was read of one system, and whether that was all of it.
 
     Attributes:
-        name: ``Loop`` or ``Whiplash``. complete: nothing was left unread. rows: how many rows were read.
+        name: ``Loop`` or ``Whiplash``. complete: nothing was left unread. rows: how many were read, each counted once.
         since, until: the window that was asked for, UTC; None where there was none.
         problems: why it is not complete, and what else made the reading doubtful, in sentences.
         notes: what was noticed and takes nothing away, e.g. rows that came twice with different content.
