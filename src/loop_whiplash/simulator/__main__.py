@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=None, help="go on with further seeds until so many seconds have passed")
     parser.add_argument("--trace", type=int, metavar="SEED", help="run this one seed and print everything that happens in it")
     given = parser.parse_args(arguments)
+    if given.seeds < 1 and given.seconds is None:
+        parser.error("--seeds is at least 1: no run holds nothing to anything")
     logging.getLogger("loop_whiplash").setLevel(logging.CRITICAL)
     try:
         faults = families(given.faults)

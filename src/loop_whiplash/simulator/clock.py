@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from loop_whiplash.errors import ConfigurationError
+
 __all__ = ["BEGINNING", "Clock"]
 
 BEGINNING = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -29,6 +31,8 @@ class Clock:
     """
 
     def __init__(self, start: datetime = BEGINNING, *, lock: threading.RLock | None = None) -> None:
+        if start.tzinfo is None:
+            raise ConfigurationError("a clock starts at a datetime with a time zone, e.g. datetime.now(UTC)")
         self._now = start.astimezone(UTC)
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = 0

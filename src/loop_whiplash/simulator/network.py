@@ -10,6 +10,7 @@ import random
 
 import attrs
 
+from loop_whiplash.errors import ConfigurationError
 from loop_whiplash.http.flow import Interrupted, NotSent, Reply, Request
 
 from .truth import Truth
@@ -42,6 +43,13 @@ class Fate:
 QUIET = Fate()
 
 
+def _part(share: float) -> float:
+    """How often, as a part of all: 0 is never, 1 is always."""
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"how often is a share from 0 to 1, such as 0.3 for three in ten; got {share!r}")
+    return share
+
+
 class Network:
     """What can go wrong, by how often. Calls chain: ``world.network.drop(0.1).lose_replies(0.05)``; `quiet()` ends it all.
 
@@ -67,12 +75,12 @@ class Network:
 
     def drop(self, share: float) -> Network:
         """Requests vanish: half of these before a connection is made, half in a silence that times out."""
-        self._drop = share
+        self._drop = _part(share)
         return self
 
     def duplicate(self, share: float) -> Network:
         """A copy of a GET arrives again. (Nothing between here and there may repeat a POST; a proxy that does is out of bounds.)"""
-        self._duplicate = share
+        self._duplicate = _part(share)
         return self
 
     def delay(self, least: float = 0.0, most: float = 5.0) -> Network:
@@ -82,17 +90,17 @@ class Network:
 
     def lose_replies(self, share: float) -> Network:
         """The request has its effect; nobody hears of it."""
-        self._lose = share
+        self._lose = _part(share)
         return self
 
     def reset(self, share: float) -> Network:
         """The connection breaks after the effect."""
-        self._reset = share
+        self._reset = _part(share)
         return self
 
     def cut_bodies(self, share: float) -> Network:
         """The reply breaks off in the middle."""
-        self._cut = share
+        self._cut = _part(share)
         return self
 
     def refuse(self, status: int, share: float = 0.2, *, retry_after: float | None = None) -> Network:
@@ -100,23 +108,25 @@ class Network:
 
         A 5xx may have had its effect: half of these do.
         """
-        self._refuse.append((share, status, retry_after))
+        if not 400 <= status <= 599:
+            raise ConfigurationError(f"a request is refused with a 4xx or 5xx, such as 429 or 503; got {status!r}")
+        self._refuse.append((_part(share), status, retry_after))
         return self
 
     def lie(self, share: float) -> Network:
         """A 200 with the body of an error, or of nothing known."""
-        self._lie = share
+        self._lie = _part(share)
         return self
 
     def late_effect(self, share: float, within: float = 240.0) -> Network:
         """The caller times out; the request has its effect any time up to `within` seconds after it was sent."""
-        self._late, self._late_by = share, within
+        self._late, self._late_by = _part(share), within
         return self
 
     def in_doubt(self, share: float, within: float = 240.0) -> Network:
         """Requests that act, and only those, end in doubt: half of them have their effect at once or up to `within` seconds later,
         some have none; and what the caller hears is a time-out, a reset, half a reply, a 502, or nonsense under a 200."""
-        self._doubt, self._doubt_within = share, within
+        self._doubt, self._doubt_within = _part(share), within
         return self
 
     def only(self, *systems: str) -> Network:
@@ -203,12 +213,12 @@ class WebhookNetwork:
 
     def drop(self, share: float) -> WebhookNetwork:
         """They vanish."""
-        self._drop = share
+        self._drop = _part(share)
         return self
 
     def duplicate(self, share: float, copies: int = 1) -> WebhookNetwork:
         """They come again, up to so many times more."""
-        self._duplicate, self._copies = share, copies
+        self._duplicate, self._copies = _part(share), copies
         return self
 
     def delay(self, least: float = 0.0, most: float = 300.0) -> WebhookNetwork:

@@ -75,7 +75,8 @@ class SimulatedReturn:
         return [note.content for note in self.now.notes]
 
     def __repr__(self) -> str:
-        return f"<return {self.id}: {self.state}{' flagged' if self.flagged else ''}, {len(self.now.live_lines)} units>"
+        count = len(self.now.live_lines)
+        return f"<return {self.id}: {self.state}{' flagged' if self.flagged else ''}, {count} unit{'' if count == 1 else 's'}>"
 
 
 class Shopper:
@@ -106,7 +107,7 @@ class Shopper:
         """A return is submitted in Loop; gives a handle on it.
 
         Args:
-            lines: SKUs, one a unit, or how many units of whatever. outcome: ``refund``, ``credit`` or ``exchange``.
+            lines: how many units of whatever; or SKUs, one a unit. outcome: ``refund``, ``credit`` or ``exchange``.
             label: Loop buys a label, or one for each of `parcels`; they begin as ``new``.
             order: the order it is for; else one is placed, with `extra_ordered` SKUs that are not sent back. in_whiplash: Whiplash
                 shipped that order.
@@ -120,7 +121,7 @@ class Shopper:
             ]
             skus = rng.sample(with_items, lines) if lines <= len(with_items) else [rng.choice(with_items) for _ in range(lines)]
         else:
-            skus = list(lines)
+            skus = [lines] if isinstance(lines, str) else list(lines)
         if order is None:
             order = self._catalogue.place_order([*skus, *extra_ordered], in_whiplash=in_whiplash)
         units = [self._unit(order, sku, "keep" if keep_item else outcome) for sku in skus]

@@ -12,12 +12,14 @@ import heapq
 import hmac
 import http.client
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import attrs
+
+from loop_whiplash.errors import ConfigurationError
 
 from .clock import Clock
 
@@ -45,6 +47,9 @@ class Message:
     subscription_id: int = 0
     number: int = 0
 
+    def __repr__(self) -> str:
+        return f"<{self.system} {self.topic}{'' if self.return_id is None else f' of return {self.return_id}'}, attempt {self.attempt}>"
+
 
 @attrs.frozen(kw_only=True)
 class Delivery:
@@ -52,6 +57,9 @@ class Delivery:
 
     message: Message
     status: int
+
+    def __repr__(self) -> str:
+        return f"{self.message!r}: {self.status}"
 
 
 class Handles(Protocol):
@@ -148,6 +156,9 @@ def _hand_over(message: Message, receiver: Receiver) -> int:
         return 0 if address is None else post(address, message.body, message.headers)
     handler = getattr(receiver, f"handle_{message.system}", None)
     answer = handler(message.body, message.headers) if handler is not None else receiver(message)  # type: ignore[operator]
+    if isinstance(answer, Awaitable):
+        getattr(answer, "close", lambda: None)()
+        raise ConfigurationError("this receiver is async: take webhooks one by one and await it, as async_integration_for() shows")
     return int(getattr(answer, "status", answer))
 
 

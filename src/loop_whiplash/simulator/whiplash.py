@@ -88,6 +88,10 @@ class Notice:
     shipping_method_text: str | None = None
     meta: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        counted, announced = sum(line.counted for line in self.lines), sum(line.quantity for line in self.lines)
+        return f"<RMA {self.id} of {self.original_id}: status {self.status}, {counted} counted of {announced}>"
+
 
 @attrs.define(kw_only=True)
 class NotificationHook:

@@ -37,6 +37,10 @@ class World:
     >>> ret.state, [label.status for label in ret.labels]
     ('open', ['pre_transit'])
 
+    Args:
+        seed: the same seed is the same world. start: its first moment, aware; give the present for a service that has a real clock.
+        variants: how many SKUs are sold.
+
     Attributes:
         clock: virtual time. catalogue: what is sold, and the orders. shopper: sends things back. carrier: scans parcels.
         warehouse: opens and counts them. people: flag, clear, process and cancel in Loop's admin.
