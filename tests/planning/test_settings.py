@@ -247,7 +247,7 @@ def test_from_toml(tmp_path: Path) -> None:
     assert Settings.from_toml("") == Settings()
     assert Settings.from_toml("[x]\nrecheck = '6h'", table="x").recheck == timedelta(hours=6)
     assert Settings.from_toml("[a.b]\nrecheck = '6h'", table="a.b").recheck == timedelta(hours=6)
-    file = tmp_path / "settings.toml"
+    file = tmp_path / "EXAMPLE.toml"
     file.write_text(TOML, encoding="utf-8")
     assert Settings.from_toml(file) == Settings.from_toml(str(file)) == LOADED
 

@@ -247,7 +247,7 @@ class Settings:
         else:
             where = fspath(source)
             try:
-                text = Path(source).read_text(encoding="utf-8")
+                text = Path(source).read_bytes().decode()  # TOML is UTF-8
             except (OSError, UnicodeDecodeError) as wrong:
                 raise ConfigurationError(f"the settings in {where} cannot be read: {wrong}") from wrong
         try:
