@@ -79,8 +79,8 @@ class Situation:
     `row` and `rule` are the number and the name of the row of the table that speaks.
     """
 
-    row: int = 0
-    rule: str = ""
+    row: int
+    rule: str
 
     def __init__(
         self, observation: Observation, journal: Journal, *, policy: Policy, settings: Settings, at: datetime, matcher: Matcher
