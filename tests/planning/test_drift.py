@@ -36,6 +36,7 @@ def test_by_sku_where_both_sides_name_all() -> None:
     assert drift(rma(units=units(2)), [told((1, " sku-1 ", 1), (2, "SKU-2", 1))], Journal()) is None
     assert drift(rma(units=units(2)), [told((1, "SKU-1", 2))], Journal()) == "Loop has 1 × sku-2, Whiplash was told of 1 × sku-1"
     twice = (*units(1), evolve(units()[0], line_id="L2"))
+    assert drift(rma(units=twice), [told((1, "SKU-1", 1), (1, "SKU-1", 1))], Journal()) is None
     assert drift(rma(units=twice), [told((1, "SKU-1", 1), (2, "B", 1))], Journal()) == "Loop has 1 × sku-1, Whiplash was told of 1 × b"
     assert (
         drift(rma(units=units(2)), [told((1, "A", 1), (2, "B", 1))], Journal())

@@ -313,11 +313,36 @@ STORIES = (
 )
 
 
+#: A row keeps its number: people and the documentation name it by that.
+NUMBERS = {
+    1: ("a side could not be read",),
+    2: ("several live RMAs",),
+    3: ("process in doubt",),
+    4: ("unknown to Loop, RMA", "unknown to Loop, no RMA"),
+    5: ("cancelled, RMA untouched",),
+    6: ("processed by us, changed since", "processed, nothing was to come", "processed, never counted", "processed, counted"),
+    7: ("over unpaid, goods counted", "over unpaid, no goods"),
+    8: ("create in doubt", "create stayed in doubt", "create refused", "RMA gone"),
+    9: ("older than start, no RMA", "older than start, counted", "nothing to ship", "not yet eligible"),
+    10: ("held by a person",),
+    11: ("eligible, no RMA",),
+    12: ("RMA, nothing counted",),
+    13: ("verdict WAIT", "receipt not readable whole"),
+    14: ("process refused or failed",),
+    15: ("review after our flag, cured", "review"),
+    16: ("unknown state",),
+    17: ("flag in doubt", "FLAG, refused on this evidence", "FLAG, all flagged before"),
+    18: ("FLAG",),
+    19: ("PROCESS after our flag, same evidence", "PROCESS after our flag, new evidence"),
+    20: ("PROCESS, value released already", "PROCESS, sent before", "PROCESS", "nothing to do"),
+}
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.row)
 def test_row(story: Story) -> None:
     plan = story.tell()
     assert plan.rule == story.row
-    assert plan.row == next(row.number for row in TABLE if row.name == story.row)
+    assert story.row in NUMBERS[plan.row]
     assert plan.action == story.action
     assert plan.next_check_at == story.then
     assert plan.reasons == story.why
@@ -330,8 +355,7 @@ def test_every_row_has_its_story_and_they_stand_in_order() -> None:
     told = {story.row for story in STORIES} | {"FLAG"}  # told in the tests of flags
     assert told == {row.name for row in TABLE}
     assert len({row.name for row in TABLE}) == len(TABLE)
-    assert [row.number for row in TABLE] == sorted(row.number for row in TABLE)
-    assert {row.number for row in TABLE} == set(range(1, 21))
+    assert [(row.number, row.name) for row in TABLE] == [(number, name) for number, names in NUMBERS.items() for name in names]
 
 
 def test_a_break_says_what_each_side_says_whose_turn_it_is_and_what_it_is_worth() -> None:
