@@ -139,10 +139,14 @@ def test_on_an_event_loop_it_is_asked_in_a_thread(tmp_path: Path) -> None:
         async def send(self, request: Request) -> Reply:
             return Reply(status=200, body=b'[{"id": 5}]', headers={"x-ratelimit-remaining": "1"})
 
-    limiter = SharedRateLimit(tmp_path / "l.db", 300, 60)
+    clock = Clock()
+    limiter = SharedRateLimit(tmp_path / "l.db", 300, 60, clock=clock)
+
+    async def sleep(seconds: float) -> None:
+        clock.at += seconds
 
     async def main() -> list[int]:
-        loop = AsyncLoopClient("key", transport=Carrier(), limiter=limiter)
+        loop = AsyncLoopClient("key", transport=Carrier(), limiter=limiter, sleep=sleep)
         return [found.id for found in await asyncio.gather(*(loop.returns.get(5) for _ in range(3)))]
 
     assert asyncio.run(main()) == [5, 5, 5]
