@@ -213,7 +213,11 @@ def counted(house: House) -> Any:
     return ret
 
 
-@pytest.mark.parametrize("does", [loses_reply, answers(500), answers(200, b"<html>busy</html>"), answers(200, b"")], ids=str)
+@pytest.mark.parametrize(
+    "does",
+    [loses_reply, answers(500), answers(200, b"<html>busy</html>"), answers(200, b"")],
+    ids=["no reply", "500", "200 with a page", "200 with nothing"],
+)
 def test_a_process_in_doubt_is_never_sent_again(house: House, does: Any) -> None:
     ret = counted(house)
     house.fault("loop", "POST", "/process", does)
