@@ -7,8 +7,9 @@ escape sequences and a browser obeys bidirectional overrides; neither reaches a 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-__all__ = ["kind_of", "shown"]
+__all__ = ["kind_of", "meant", "shown"]
 
 # C0 and C1 controls, line and paragraph separators, bidirectional overrides and isolates, zero-width characters, lone surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -45,3 +46,15 @@ def kind_of(value: object) -> str:
         return f"the class {value.__name__}"
     name = type(value).__name__
     return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+
+
+def meant(name: object, known: Iterable[str]) -> str:
+    """What somebody may have meant by a name that is none of the known ones, in brackets; ``""`` where nothing is near.
+
+    >>> meant("under_unit", ["under_units", "over_units"]), meant("colour", ["mode"])
+    (" (did you mean 'under_units'?)", '')
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), known, n=1, cutoff=0.7)
+    return f" (did you mean {near[0]!r}?)" if near else ""

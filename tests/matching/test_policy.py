@@ -406,8 +406,8 @@ def test_lengths_of_time_are_read_in_many_words(text: str) -> None:
         ({"bundles": {"KIT": {"CUP": "2"}}}, "'2' is not a whole number @ $.bundles['KIT']['CUP']"),
         ({"substitutes": "listed", "substitute_skus": {"A": "B"}}, "'B' is not a list @ $.substitute_skus['A']"),
         ({"min_condition_by_outcome": {"refund": 5}}, "5 is not text @ $.min_condition_by_outcome['refund']"),
-        ({"over_unit": 1}, "unknown setting 'over_unit'; known are arrival_grace, bundles, currency, "),
-        ({"over_unit": 1, "a": 2}, "unknown setting 'a', 'over_unit'; known are "),
+        ({"over_unit": 1}, "unknown setting 'over_unit' (did you mean 'over_units'?); known are arrival_grace, bundles, currency, "),
+        ({"over_unit": 1, "a": 2}, "unknown setting 'a', 'over_unit' (did you mean 'over_units'?); known are "),
         ({"profiles": {}}, "$.profiles: {} is not a list"),
         ({"profiles": ["x"]}, "$.profiles[0]: 'x' is not a mapping"),
         ({"profiles": [{"policy": {}}]}, "None is not text @ $.profiles[0].policy.name"),
@@ -427,7 +427,7 @@ def test_lengths_of_time_are_read_in_many_words(text: str) -> None:
         ),
         (
             {"profiles": [{"name": "x", "value_over": 5}]},
-            "unknown setting 'value_over'; known are currencies, destinations, methods, name, ",
+            "unknown setting 'value_over' (did you mean 'value_above'?); known are currencies, destinations, methods, name, ",
         ),
         (
             {"profiles": [{"name": "x", "value_above": 5, "value_below": 4}]},

@@ -216,6 +216,7 @@ def test_from_plain_data() -> None:
     ("values", "said"),
     [
         ({"colour": 1}, "Settings has no 'colour'; it has start, mode, create_on, "),
+        ({"destination": ["11"]}, "Settings has no 'destination' (did you mean 'destinations'?); it has start, "),
         ({"recheck": "soon"}, "Settings.recheck: 'soon' is not a length of time"),
         ({"recheck": 5}, "Settings.recheck is 5; it must be a timedelta"),
         ({"start": "soon"}, "Settings.start is 'soon'; write it in ISO 8601 with its offset"),

@@ -17,6 +17,7 @@ import attrs
 import cattrs
 
 from loop_whiplash.errors import ConfigurationError, PolicyError
+from loop_whiplash.redaction import meant
 
 from .decision import Decision, Verdict
 from .policy import Policy, Profile
@@ -137,8 +138,9 @@ def _problems(error: Exception, path: str = "$") -> list[str]:
 
 def _say(error: BaseException, _: Any) -> str:
     if isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
-        known = ", ".join(sorted(field.name for field in attrs.fields(error.cl) if field.init))
-        return f"unknown setting {', '.join(map(repr, sorted(error.extra_fields)))}; known are {known}"
+        known = sorted(field.name for field in attrs.fields(error.cl) if field.init)
+        unknown = ", ".join(f"{name!r}{meant(name, known)}" for name in sorted(error.extra_fields))
+        return f"unknown setting {unknown}; known are {', '.join(known)}"
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing"
     return str(error) or type(error).__name__

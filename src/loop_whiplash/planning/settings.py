@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from loop_whiplash.errors import ConfigurationError
+from loop_whiplash.redaction import meant
 
 __all__ = ["CREATE_ON", "Settings"]
 
@@ -232,7 +233,7 @@ class Settings:
         fields = [field.name for field in attrs.fields(cls)]
         for name in values:
             if name not in fields:
-                raise ConfigurationError(f"Settings has no {name!r}; it has {', '.join(fields)}")
+                raise ConfigurationError(f"Settings has no {name!r}{meant(name, fields)}; it has {', '.join(fields)}")
         return cls(**{name: _read(name, value) for name, value in values.items()})
 
     @classmethod
