@@ -60,9 +60,9 @@ def test_where_all_is_well_all_is_ok(house: House) -> None:
 def test_a_wrong_key_is_said_with_what_loop_answers_for_a_missing_scope_too(house: House) -> None:
     house.fault("loop", "GET", "/", answers(401, {"message": "Unauthenticated."}), times=99)
     found = checks(house)
-    for name in ("loop.credentials", "loop.webhooks"):
+    for name, scope in (("loop.credentials", "Returns"), ("loop.webhooks", "Developer Tools")):
         assert found[name].status == "failed"
-        assert "scope" in found[name].what_to_do
+        assert f"has the scope {scope}: Loop answers 401 for a missing scope too" in found[name].what_to_do
     assert found["whiplash.credentials"].ok
 
 
@@ -78,6 +78,11 @@ def test_a_wrong_token_and_a_missing_scope_are_said(house: House) -> None:
         house.fault("whiplash", "GET", path, answers(403, {"message": "forbidden"}), times=9)
     found = checks(house)
     assert (found["whiplash.items"].status, found["whiplash.orders"].status, found["whiplash.user"].status) == ("failed", "ok", "unknown")
+
+
+def test_a_wrong_customer_is_told_by_the_argument_it_came_in(house: House) -> None:
+    house.fault("whiplash", "GET", "/consumer_returns", answers(404, {"error": "not found"}), times=9)
+    assert "Check customer_id and base_url of the WhiplashClient" in checks(house)["whiplash.credentials"].what_to_do
 
 
 def test_a_system_that_does_not_answer_is_said(house: House) -> None:

@@ -23,6 +23,16 @@ from .inbox import refused_key, verified_key
 
 __all__ = ["Check", "check"]
 
+#: (what was tried, or "" for anything; the status it was answered with) → what to do.
+WHAT_TO_DO: Mapping[tuple[str, int | None], str] = {
+    ("", 401): "Check the token: it is wrong, expired or revoked.",
+    ("", 403): "Check that the key or token has the scope this needs.",
+    ("loop.credentials", 401): "Check the key, and that it has the scope Returns: Loop answers 401 for a missing scope too.",
+    ("loop.webhooks", 401): "Check the key, and that it has the scope Developer Tools: Loop answers 401 for a missing scope too.",
+    ("loop.credentials", 404): "Check base_url of the LoopClient.",
+    ("whiplash.credentials", 404): "Check customer_id and base_url of the WhiplashClient: the id is Whiplash's own number of your account.",
+}
+
 #: A vendor's clock may differ from ours by so much before it is said.
 SKEW = timedelta(minutes=2)
 #: The Loop triggers that tell of a label or a state (https://docs.loopreturns.com/webhook-reference).
@@ -77,12 +87,8 @@ async def _try(name: str, trial: Trial) -> list[Check]:
     try:
         return await trial()
     except LoopWhiplashError as failed:
-        scope = isinstance(failed, ApiError) and failed.status in (401, 403)
-        what = (
-            "Check the key or token, and that it has the scope this needs (Loop answers 401 for a missing scope too)."
-            if scope
-            else "Read the message; then run check() again."
-        )
+        status = failed.status if isinstance(failed, ApiError) else None
+        what = WHAT_TO_DO.get((name, status)) or WHAT_TO_DO.get(("", status)) or "Read the message; then run check() again."
         return [Check(name=name, status="failed", detail=str(failed), what_to_do=what)]
 
 
