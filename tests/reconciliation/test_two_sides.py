@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -161,6 +162,29 @@ def test_an_rma_that_got_its_key_later_is_not_goods_of_nobody() -> None:
 
 
 # -------------------------------------------------------------------------------------------- whose is this RMA
+
+
+def test_a_key_that_all_rmas_carry_costs_no_more_than_any_other() -> None:
+    """An application that stamps one id on everything: each row must not be as dear as all before it."""
+    rows = [ConsumerReturn.from_dict(whiplash_row(1, number)) for number in range(1, 1501)]
+    newer = [ConsumerReturn.from_dict(whiplash_row(1, number, updated_at=ago(1))) for number in (3, 1400)]
+    tracemalloc.start()
+    report = run([loop_row(1)], [*newer, *rows])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+    assert codes(report) == [("DUPLICATE_IN_WMS", 1)]
+    assert report.breaks[0].reason == "Whiplash has 1500 RMAs for this return: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, …."
+    assert report.breaks[0].whiplash_says.endswith("RMA 12, status 100, 0 of 1 counted; and 1,488 more")
+    assert "RMA of return 1" in report.sides[1].notes[0]
+    assert report.cases[1].consumer_return_ids == tuple(range(1, 1501))
+
+
+def test_a_tracking_number_that_all_returns_carry_names_the_first_of_them() -> None:
+    returns = [loop_row(number, tracking_number="SAME", labels=[]) for number in range(1, 31)]
+    report = run(returns, [whiplash_row(None, 99, status=25, tracking="SAME")])
+    stranger = next(found for found in report.breaks if found.code == "UNEXPECTED_RETURN")
+    assert "of return 1 or 2 or 3 or 4 or 5 or 6 or 7 or 8 or 9 or 10 or 11 or 12 or …:" in stranger.next_step
 
 
 def test_a_prefix_tells_whose_an_rma_is() -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from loop_whiplash.returns.model import Receipt
 
+from .breaks import NAMED
 from .model import Break, CreateRma, DeleteRma, Plan, UpdateRma
 from .shapes import again, broken, day, first_of, in_state_since, later, living, over, seldom
 from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation, untouched
@@ -27,7 +28,7 @@ def incomplete(s: Situation) -> Plan:
 
 
 def _double(s: Situation) -> Break:
-    ids = ", ".join(str(receipt.id) for receipt in s.rivals)
+    ids = ", ".join(str(receipt.id) for receipt in s.rivals[:NAMED]) + (", …" if len(s.rivals) > NAMED else "")
     return broken(s, "DUPLICATE_IN_WMS", since=_second_made(s), reason=f"Whiplash has {len(s.rivals)} RMAs for this return: {ids}.")
 
 

@@ -177,6 +177,8 @@ _TABLE = (
     ),
 )
 
+#: So many ids are named in one sentence.
+NAMED = 12
 #: Code → its row.
 BREAKS: Mapping[str, BreakKind] = MappingProxyType({kind.code: kind for kind in _TABLE})
 
@@ -209,11 +211,13 @@ def whiplash_word(receipts: tuple[Receipt, ...]) -> str:
     if not receipts:
         return "no RMA"
     words = []
-    for receipt in receipts:
+    for receipt in receipts[:NAMED]:
         damaged = sum(unit.condition == "damaged" for unit in receipt.units)
         announced = sum(line.quantity for line in receipt.lines)
         counted = f"{len(receipt.units)} of {announced} counted" if receipt.lines else f"{len(receipt.units)} counted"
         words.append(f"RMA {receipt.id}, status {receipt.status}, {counted}{f', {damaged} damaged' if damaged else ''}")
+    if len(receipts) > NAMED:
+        words.append(f"and {len(receipts) - NAMED:,} more")
     return "; ".join(words)
 
 

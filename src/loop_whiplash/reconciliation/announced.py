@@ -1,7 +1,7 @@
 """The Whiplash side of a reconciliation, remembered: the RMAs of each return, and those that belong to none.
 
-What `memory` holds of a return is the compact record of its one RMA, a list of records where it has several, as
-`marshal` writes them, or nothing.
+What `memory` holds of a return is the compact record of its RMA, or nothing. The few that have several have them in a
+dictionary beside it: an application that gives all its RMAs the same key must not make each row as dear as all before it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Announced:
     """What Whiplash says.
 
     Attributes:
-        memory: what is remembered of each return's RMAs. whole: the same for rows that came as a `Receipt`, as they are.
+        memory: what is remembered of each return's RMA. several: number in it → all its RMAs by id, where there are more.
+        whole: the same for rows that came as a `Receipt`, as they are.
         strangers: rows that belong to no return, and of which goods came, by id. trackings: tracking number → such a row,
             or one that was announced without a key: what an RMA made by hand looks like.
         unread: return id → what could not be read of its RMAs. unread_rows: row id → the same, where no return is named.
@@ -40,6 +41,7 @@ class Announced:
     def __init__(self, *, prefix: str, owners: Mapping[int, int], catalogue: Catalogue) -> None:
         self.reading: Reading = Reading(name="Whiplash")
         self.memory: Memory = Memory()
+        self.several: dict[int, dict[int, bytes]] = {}
         self.whole: dict[int, dict[int, Receipt]] = {}
         self.strangers: dict[int, bytes | Receipt] = {}
         self.trackings: dict[str, int] = {}
@@ -82,22 +84,35 @@ class Announced:
             return
         known = memory.record(number) if number < known_before else b""
         if known != packed:
-            memory.put(number, self._and(number, known, packed) if known else packed)
+            if known:
+                self._and(number, known, packed)
+            else:
+                memory.put(number, packed)
 
-    def _and(self, number: int, known: bytes, new: bytes) -> bytes:
+    def _and(self, number: int, known: bytes, new: bytes) -> None:
         """What is known of a return's RMAs and one more row: another RMA, the same again, or another version of one."""
-        before = _loads(known)
-        several: list[bytes] = before if type(before) is list else [known]
-        row_id = _loads(new)[ID]
-        for position, other in enumerate(several):
-            if _loads(other)[ID] == row_id:
-                if other != new:
-                    self.memory.flags[number] |= DIFFERED
-                    several[position] = max(other, new, key=self._newness)
-                break
-        else:
-            several.append(new)
-        return several[0] if len(several) == 1 else marshal.dumps(several, 2)
+        first_id, row_id = _loads(known)[ID], _loads(new)[ID]
+        several = self.several.get(number)
+        if several is None and first_id == row_id:
+            self.memory.flags[number] |= DIFFERED
+            self.memory.put(number, max(known, new, key=self._newness))
+            return
+        if several is None:
+            several = self.several[number] = {first_id: known}
+        other = several.get(row_id)
+        if other is None:
+            several[row_id] = new
+        elif other != new:
+            self.memory.flags[number] |= DIFFERED
+            several[row_id] = max(other, new, key=self._newness)
+
+    def record(self, number: int) -> Any:
+        """What is remembered of the RMAs of the return of this number: None, a record, or a list of packed ones."""
+        several = self.several.get(number)
+        if several is not None:
+            return list(several.values())
+        held = self.memory.record(number)
+        return _loads(held) if held else None
 
     def _take_stranger(self, row: ConsumerReturn, original_id: str | None) -> None:
         """A row that names no return of this shop: remembered where goods came of it and no other shop's key claims it."""

@@ -30,7 +30,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn
 from .announced import DIFFERED, Announced
 from .compact import COUNTED, ID, KIND, Catalogue, seconds_of, unpack
 from .healthy import healthy_check
-from .judge import Judge, unexpected
+from .judge import Judge, or_list, unexpected
 from .report import Flow, Report
 from .rows import EXAMPLES, Reading, problem_of, return_id_in
 
@@ -178,8 +178,7 @@ class _Join:
             if (version, level, checksum) <= before:
                 memory.flags[number] = flags
                 return
-        held = memory.record(number)
-        record = _loads(held) if held else None
+        record = self.announced.record(number)
         if self.announced.trackings:
             self._compare_trackings(return_id, row)
         if isinstance(row, Return) and type(record) is not list and return_id not in self.special and self.healthy(row, record):
@@ -284,8 +283,7 @@ class _Join:
         return 0
 
     def _record(self, number: int) -> Any:
-        held = self.memory.record(number) if number >= 0 else b""
-        return _loads(held) if held else None
+        return self.announced.record(number) if number >= 0 else None
 
     def _forget_gone(self) -> None:
         """Many RMAs that journals know and Whiplash does not: the wrong key rather than so many deletions."""
@@ -324,16 +322,17 @@ class _Join:
 
     def _hinted(self) -> Iterable[Break]:
         """The breaks of all returns; a missing RMA may be there under another name: one with its tracking number."""
-        likely: dict[int, list[str]] = {}
+        likely: dict[int, list[int]] = {}
         for row_id, return_ids in sorted(self.candidates.items()):
             for return_id in return_ids:
-                likely.setdefault(return_id, []).append(str(row_id))
+                likely.setdefault(return_id, []).append(row_id)
         for return_id, breaks in self.judge.found.items():
             for found in breaks:
                 if found.code == "MISSING_IN_WMS" and return_id in likely:
-                    rmas = " or ".join(likely[return_id])
-                    step = f"RMA {rmas} carries its tracking number and names no return: attach() it if it is this one. {found.next_step}"
-                    yield attrs.evolve(found, next_step=step)
+                    hint = (
+                        f"RMA {or_list(likely[return_id])} carries its tracking number and names no return: attach() it if it is this one."
+                    )
+                    yield attrs.evolve(found, next_step=f"{hint} {found.next_step}")
                 else:
                     yield found
 

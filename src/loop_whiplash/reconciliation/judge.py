@@ -17,7 +17,7 @@ from loop_whiplash.loop.models import Return
 from loop_whiplash.matching.decision import Decision, Matcher, Verdict
 from loop_whiplash.matching.plugged import ask
 from loop_whiplash.matching.policy import Policy
-from loop_whiplash.planning.breaks import missed_webhook, open_break
+from loop_whiplash.planning.breaks import NAMED, missed_webhook, open_break
 from loop_whiplash.planning.model import EMPTY, Break, CreateRma, Flag, Journal, Observation, Plan, Process
 from loop_whiplash.planning.plan import plan
 from loop_whiplash.planning.settings import Settings
@@ -256,11 +256,17 @@ class Judge:
 
 def unexpected(receipt: Receipt, *, at: datetime, reason: str = "", candidates: Iterable[int] = ()) -> Break:
     """Goods of no return; `candidates`: returns of its tracking number."""
-    likely = " or ".join(str(return_id) for return_id in sorted(candidates))
+    likely = or_list(candidates)
     step = f"Its tracking number is that of return {likely}: attach() it there if the goods are." if likely else None
     since = receipt.arrived_at or receipt.created_at
     reason = reason or f"Status {receipt.status}, {len(receipt.units)} counted, and it names no return."
     return open_break("UNEXPECTED_RETURN", at=at, since=since, receipts=(receipt,), reason=reason, next_step=step)
+
+
+def or_list(ids: Iterable[int]) -> str:
+    """The ids, smallest first and the first few only: ``3 or 7 or 12 or …``; empty for none."""
+    known = sorted(ids)
+    return " or ".join([*map(str, known[:NAMED]), *(["…"] if len(known) > NAMED else [])])
 
 
 def _undecided(found: Break) -> Break:
