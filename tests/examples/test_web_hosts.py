@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from example_hosts import EXAMPLES, agree, deliver, environment, free_port, running, shops_toml, tell_two_returns, tick, until, world_now
@@ -60,6 +61,41 @@ def test_flask_under_gunicorn_with_a_worker_beside_it(tmp_path: Path) -> None:
             status, body = ask(port, "GET", "/health")
             assert status in (200, 503)
             assert set(json.loads(body)) == {"ok", "open", "due", "reasons"}
+
+
+def test_a_service_is_tried_by_hand_against_both_vendors(tmp_path: Path) -> None:
+    """What `both_vendors.py` prints is all that a service needs, and its prompt moves the world."""
+    pytest.importorskip("flask")
+    pytest.importorskip("gunicorn")
+    port, log = free_port(), tmp_path / "prompt.log"
+    command = [sys.executable, "-i", "-q", "both_vendors.py", f"http://127.0.0.1:{port}/"]
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with log.open("wb") as out, subprocess.Popen(
+        command, cwd=EXAMPLES, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=out, **streams
+    ) as prompt:  # fmt: skip
+
+        def types(*lines: str) -> None:
+            prompt.stdin.write("".join(f"{line}\n" for line in lines))
+            prompt.stdin.flush()
+
+        def said(what: str) -> bool:
+            return what in log.read_text()
+
+        try:
+            until(lambda: said("export GO_LIVE="), "the environment")
+            exports = [line.removeprefix("export ") for line in log.read_text().splitlines() if line.startswith("export ")]
+            env = {**os.environ, **dict(line.split("=", 1) for line in exports)}
+            server = ("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "flask_app:create_app()")
+            worker = ("-m", "flask", "--app", "flask_app", "work")
+            with running(*server, env=env, log=tmp_path / "server.log", port=port), running(*worker, env=env, log=tmp_path / "worker.log"):
+                types("import time", "ret = world.shopper.submit_return(2)", "world.carrier.scan(ret)", "deliver()")
+                types("while not world.truth.rmas(ret.id): time.sleep(0.05)", "")
+                types("world.warehouse.receive(ret, damaged=1)", "deliver()", "while not ret.flagged: time.sleep(0.05)", "", "ret")
+                until(lambda: said(": review flagged, 2 units>"), "the return being flagged")
+            assert said("<loop return/return.created of return ")
+            assert not said("attempt 1>: 401")
+        finally:
+            prompt.kill()
 
 
 def test_fastapi_under_uvicorn(tmp_path: Path) -> None:

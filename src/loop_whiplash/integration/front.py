@@ -145,7 +145,7 @@ class Integration(_Front[LoopClient, WhiplashClient]):
     def run_due(self, limit: int = 100) -> list[Outcome]:
         """Work on up to `limit` returns whose time has come, the longest due first; gives one outcome each.
 
-        Call it every minute or so, from as many workers as you like: each return is worked on by one. A return that raises
+        Call it every few seconds, from as many workers as you like: each return is worked on by one. A return that raises
         stops no other. Raises `LedgerUnavailable`.
         """
         return self._run(run_due(self._core, limit))
