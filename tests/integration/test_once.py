@@ -151,9 +151,31 @@ def test_a_double_that_the_warehouse_has_in_hand_is_not_deleted_on_the_word_of_a
     house.world.whiplash.manners.lag = (200, 200)
     house.world.warehouse.receive(twin)
     outcome = house.integration.advance(ret.id)
+    assert (outcome.action, outcome.result) == ("DeleteRma", "deleted")  # the other one, which nobody has touched
+    assert house.world.truth.live_rmas(ret.id) == [twin.id]
+
+
+def test_a_double_that_comes_into_somebodys_hands_just_before_it_is_deleted_is_not_deleted(build: Callable[..., House]) -> None:
+    house = build(settings={"delete_duplicates": True}, webhooks=False)
+    ret = house.shipped(1)
+    house.integration.advance(ret.id)
+    item = house.world.catalogue.items_of(ret.skus[0])[0]
+    twin = house.world.whiplash.create(
+        lines=[house.world.whiplash.new_line(item, 1)], return_id=ret.id, status=100, original_id=str(ret.id)
+    )
+    house.world.clock.advance(hours=2)
+    asked: list[str] = []
+
+    def at_the_second_look(system: str, request: Any) -> None:
+        if request.path == f"/consumer_returns/{twin.id}":
+            asked.append(request.method)
+            if len(asked) == 2:
+                house.world.warehouse.receive(twin)
+
+    house.before.append(at_the_second_look)
+    outcome = house.integration.advance(ret.id)
     assert (outcome.action, outcome.result) == ("DeleteRma", "held back")
-    house.run(minutes=10)
-    assert not any(method == "DELETE" and str(twin.id) in path for _, method, path in house.calls)
+    assert asked == ["GET", "GET"]
 
 
 @pytest.mark.parametrize("does", [loses_reply, vanishes, answers(500)], ids=["lost", "vanished", "500"])

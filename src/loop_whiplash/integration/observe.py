@@ -93,19 +93,19 @@ async def observe(core: Core, return_id: int, journal: Journal) -> Observation:
 
 
 async def _consumer_returns(core: Core, return_id: int, journal: Journal) -> list[ConsumerReturn]:
-    """Those that search finds by our key, doubles included; the known ones as they are now, read by id, because search lags.
+    """Those that search finds by our key, doubles included, and those we know. Search lags: it finds, and each is read by its id.
 
     One that a person has attached to another return since, or that another return was first to adopt, is that one's.
     """
     names = {core.original_id(return_id), journal.create.original_id or core.original_id(return_id)}
-    rows = {row.id: row for row in await consumer_returns_by_original_ids(core.whiplash, sorted(names))}
-    for known_id in sorted({journal.create.consumer_return_id or 0, *journal.attached} - {0}):
+    found = {row.id for row in await consumer_returns_by_original_ids(core.whiplash, sorted(names))}
+    rows: dict[int, ConsumerReturn] = {}
+    for number in sorted({*found, journal.create.consumer_return_id or 0, *journal.attached} - {0}):
         try:
-            rows[known_id] = await core.whiplash.perform(get_consumer_return(known_id))
+            rows[number] = await core.whiplash.perform(get_consumer_return(number))
         except NotFound as absent:
             if not absent.certain:
                 raise
-            rows.pop(known_id, None)
 
     def ours() -> list[ConsumerReturn]:
         owners = {number: core.ledger.get(rma_key(number)) for number in rows}
