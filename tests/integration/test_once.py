@@ -378,6 +378,25 @@ def test_a_process_that_fails_late_is_a_persons_turn_and_pays_once_when_it_is_re
     assert house.world.truth.paid(ret.id) == ret.now.value
 
 
+@pytest.mark.parametrize("minutes", [0, 1, 4])
+def test_a_retry_said_twice_pays_once(house: House, minutes: int) -> None:
+    # A button that is clicked twice, a request that a browser repeats: by then the first is sent and waits in Loop's queue, unseen.
+    ret = counted(house)
+    house.world.loop.manners.failing = 1.0
+    house.run(days=1)
+    assert house.codes(ret.id) == ["PROCESSING_FAILED"]
+    house.world.loop.manners.failing = 0.0
+    house.world.loop.manners.processing_takes = (3600, 3600)
+    house.integration.retry(ret.id, by="ana")
+    house.integration.run_due()
+    assert posts(house, "/process") == 2
+    house.world.clock.advance(minutes=minutes)
+    house.integration.retry(ret.id, by="ana")
+    house.run(days=1)
+    assert posts(house, "/process") == 2
+    assert ret.was_processed
+
+
 def test_a_retry_that_breaks_off_after_its_send_allows_no_further_one(house: House) -> None:
     def breaks_off(request: Any, send: Any) -> Any:
         send(request)

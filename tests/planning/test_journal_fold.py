@@ -119,6 +119,15 @@ def test_retry_allows_one_more_send_of_process_and_never_two(phase: str, sends: 
     assert heard(once, "person.retry", {"by": "Ann"}) == once
 
 
+@pytest.mark.parametrize("phase", ["sending", "accepted"])
+def test_retry_said_twice_is_said_once(phase: str) -> None:
+    second = evolve(KNOWN, process=sent(phase, sends=2, ago=0 * DAY), allowed_sends=2)
+    assert heard(second, "person.retry", at=NOW + 4 * MINUTE) == second
+    assert heard(second, "person.retry", at=NOW + 5 * MINUTE).allowed_sends == 3
+    first = evolve(KNOWN, process=sent(phase, sends=1, ago=0 * DAY))
+    assert heard(first, "person.retry", at=NOW + MINUTE).allowed_sends == 2
+
+
 def test_retry_never_sends_again_what_is_confirmed() -> None:
     journal = evolve(KNOWN, process=sent("confirmed"))
     assert heard(journal, "person.retry") == journal

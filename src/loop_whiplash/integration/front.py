@@ -181,7 +181,7 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         """Allow one more send of what was refused, failed, or stayed in doubt: process, flag or create. It is due at once.
 
         Read the return in Loop first: if its process is still queued there, this can pay twice. A return that Loop shows as
-        paid is never sent again.
+        paid is never sent again; and within five minutes of the send that one retry allowed, another is taken for the same one.
         """
         self._run(people.retry(self._core, return_id, by=by))
 

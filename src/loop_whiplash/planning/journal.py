@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import attrs
@@ -122,9 +122,16 @@ def _release(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal
     return attrs.evolve(journal, held_by=None, hold_note=None, held_at=None)
 
 
+#: A `retry()` so soon after the send that an earlier one allowed is that one, said twice: a button that was clicked twice.
+SAID_TWICE = timedelta(minutes=5)
+
+
 def _retry(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     """One more send of process, never more than one unused; a create or a flag that was refused or is in doubt may be tried again."""
     process, flag, create = journal.process, journal.flag, journal.create
+    in_doubt = process.phase in ("sending", "accepted")
+    if in_doubt and process.sends > 1 and process.began_at is not None and at < process.began_at + SAID_TWICE:
+        return journal
     if process.phase != "confirmed":
         process = attrs.evolve(process, phase="none", began_at=None, settled_at=None, reason=None)
         journal = attrs.evolve(journal, process=process, allowed_sends=process.sends + 1)
