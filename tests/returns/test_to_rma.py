@@ -146,6 +146,17 @@ def test_currency_and_total_are_the_returns() -> None:
     assert rma_of({}).total is None
 
 
+def test_the_total_is_never_less_than_what_loop_pays_out() -> None:
+    # Shipping that is paid back, and a bonus on store credit, come on top of what the goods were worth.
+    assert rma_of({"price": "95.00"}, return_total="95.00", refund="104.90").total == Decimal("104.90")
+    assert rma_of({"price": "95.00"}, return_total="95.00", refund="40.00", gift_card="66.00").total == Decimal("106.00")
+    assert rma_of({"price": "95.00"}, refund="104.90").total == Decimal("104.90")
+    # What goes out as goods is in return_total, not in refund; a fee taken off is not paid out, and what came back was worth it.
+    assert rma_of({"price": "156.00"}, return_total="164.58", refund="63.30", exchange_total="101.28").total == Decimal("164.58")
+    assert rma_of({"price": "50.00"}, return_total="50.00", refund="45.00", handling_fee="5.00").total == Decimal("50.00")
+    assert rma_of({"price": "50.00"}, {}, refund="70.00").total is None
+
+
 # ------------------------------------------------------------------------------------------------------- the rest
 
 

@@ -116,11 +116,14 @@ def _current_label(return_: Return) -> Label | None:
 
 
 def _total(return_: Return, units: tuple[ExpectedUnit, ...]) -> Decimal | None:
-    if return_.return_total is not None:
-        return return_.return_total
-    # A sum without the lines whose worth is not known would pass below a limit that the whole does not.
-    values = [unit.value for unit in units if unit.value is not None]
-    return sum(values, Decimal(0)) if values and len(values) == len(units) else None
+    total = return_.return_total
+    if total is None:
+        # A sum without the lines whose worth is not known would pass below a limit that the whole does not.
+        values = [unit.value for unit in units if unit.value is not None]
+        total = sum(values, Decimal(0)) if values and len(values) == len(units) else None
+    # Money and credit may be more than the goods were worth: shipping that is paid back, a bonus on store credit.
+    paid_out = (return_.refund or Decimal(0)) + (return_.gift_card or Decimal(0))
+    return None if total is None else max(total, paid_out)
 
 
 def _method(return_: Return) -> str | None:

@@ -72,7 +72,8 @@ class Rma:
         trackings: all tracking numbers of its labels; `tracking` and `carrier` are those of the newest one.
         provider_order_id: the shop's order id; order_name: as shown to the shopper.
         released_at: when Loop released value (the earliest of its `outcomes_processed_at`), if it did.
-        total: what process releases in all; falls back to the sum of the units' values, None where one is not known.
+        total: what process releases in all: Loop's total of what comes back, else the sum of the units' values; at the least what is paid
+            out in money and credit. None where a part is not known.
     """
 
     return_id: int
