@@ -58,6 +58,8 @@ def _doubts(run: Run, rng: random.Random) -> None:
 def _statuses(run: Run, rng: random.Random) -> None:
     for status in rng.sample((429, 500, 502, 503), rng.randint(1, 4)):
         run.world.network.refuse(status, rng.choice((0.02, 0.1, 0.1, 0.3)), retry_after=rng.choice((None, None, 1, 30, 30, 4000)))
+    if rng.random() < 0.4:
+        run.world.network.refuse(404, rng.choice((0.01, 0.05)))  # the page of a gateway that has lost its way to them
 
 
 def _webhooks(run: Run, rng: random.Random) -> None:

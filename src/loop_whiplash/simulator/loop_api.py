@@ -156,7 +156,9 @@ class LoopApi:
 
     def _row(self, write: Callable[[Return], dict[str, Any]], ret: Return) -> dict[str, Any]:
         row = write(ret)
-        return row | {"line_items": "see attachment"} if ret.id in self._loop.manners.unreadable else row
+        if ret.id not in self._loop.manners.unreadable:
+            return row
+        return row | {"line_items": "see attachment"} if ret.id % 2 else {name: row[name] for name in row if name != "line_items"}
 
     def _list(self, params: Mapping[str, str]) -> tuple[int, object]:
         by = params.get("filter", "created_at")

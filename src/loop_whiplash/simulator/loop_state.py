@@ -143,7 +143,7 @@ class LoopManners:
         notes_wrapped: notes as ``{"notes": []}`` instead of a bare array.
         refuse: share of actions that are refused for no visible reason, with code ``UNEXPECTED_ERROR`` under a 200.
         another_shop: the key opens another shop: nothing of this one is known there.
-        unreadable: ids of returns whose lines are written in a shape that nobody can read.
+        unreadable: ids of returns whose lines are written in a shape that nobody can read (odd ids), or left out (even ones).
     """
 
     api_keys: list[str] = attrs.field(factory=lambda: ["loop-api-key"])

@@ -104,7 +104,7 @@ class Network:
         return self
 
     def refuse(self, status: int, share: float = 0.2, *, retry_after: float | None = None) -> Network:
-        """Something on the way answers 429, 500, 502 or 503 without passing the request on.
+        """Something on the way answers 404, 429, 500, 502 or 503, with a page of its own, without passing the request on.
 
         A 5xx may have had its effect: half of these do.
         """
