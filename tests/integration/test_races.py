@@ -139,6 +139,23 @@ def test_a_lease_that_ran_out_after_the_send_loses_only_the_answer(house: Two, w
         assert ret.was_processed
 
 
+@pytest.mark.parametrize("step", ["before", "after"])
+def test_a_worker_that_paused_writes_no_older_label_over_a_newer_one(house: Two, step: str) -> None:
+    ret = house.announced(1)
+    house.world.shopper.buy_label(ret.id)
+
+    def meanwhile() -> None:
+        house.world.clock.advance(minutes=1)
+        house.world.shopper.buy_label(ret.id)
+        house.handed_over()
+
+    getattr(house.watched, step)["withdraw"] = meanwhile  # just before, and just after, it makes sure that the return is still its own
+    house.integration.advance(ret.id)
+    house.run(days=1)
+    assert len(ret.labels) == 3
+    assert [notice.tracking for notice in house.world.whiplash.notices()] == [ret.labels[-1].tracking]
+
+
 @pytest.mark.parametrize("what", ["process", "flag"])
 def test_a_worker_that_paused_before_its_intent_reads_again(what: str) -> None:
     """The lease still stands, and nobody told us: what was read nine minutes ago is not what is paid on."""

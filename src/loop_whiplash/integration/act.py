@@ -392,11 +392,13 @@ async def _note(core: Core, return_id: int, text: str) -> None:
 async def _update(step: Step, action: UpdateRma) -> Acted:
     core, journal = step.core, step.journal
     changes: dict[str, Any] = {k: v for k, v in (("tracking", action.tracking), ("carrier", action.carrier)) if v is not None}
+    at = core.now()
+    await step.commit(journal)  # the lease is still ours: an older label must not be written over a newer one
     try:
-        await core.whiplash.perform(update_consumer_return(action.consumer_return_id, changes), once=True)
+        await _send_once(core, core.whiplash, update_consumer_return(action.consumer_return_id, changes), at)
     except ApiError as refusal:
         # Sending the same values again changes nothing, so a doubt needs no protocol here.
-        passing = isinstance(refusal, (*NOT_MADE, *UNKNOWN))
+        passing = isinstance(refusal, NOT_MADE) or _in_doubt(refusal)
         due_at = _later(core, refusal) if passing else core.now() + core.settings.recheck
         return Acted(journal=journal, result="not made" if passing else "refused", due_at=due_at, reason=str(refusal))
     journal = attrs.evolve(journal, create=attrs.evolve(journal.create, tracking=action.tracking))
