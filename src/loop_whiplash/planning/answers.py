@@ -13,7 +13,7 @@ from loop_whiplash.returns.model import Receipt
 from .breaks import NAMED
 from .model import Break, CreateRma, DeleteRma, Plan, UpdateRma
 from .shapes import again, broken, day, first_of, in_state_since, later, living, over, seldom
-from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation, untouched
+from .situation import A_BIT, NEVER_SCANNED_AFTER, UNLABELLED_BREAK_AFTER, Situation, believed, untouched
 
 # ------------------------------------------------------------------------------------------------------- row 1, 2
 
@@ -138,7 +138,7 @@ def paid_not_received(s: Situation) -> Plan:
 
 def _ended(s: Situation, dated: datetime | None = None) -> datetime:
     """When it ended, as near as Loop dates it; else when we first saw it so."""
-    return dated or in_state_since(s)
+    return believed(dated, s.at) or in_state_since(s)
 
 
 def _paid(s: Situation, since: datetime) -> Plan:
@@ -269,7 +269,8 @@ def under_way(s: Situation) -> Plan:
 
 def _delivered_at(s: Situation) -> datetime | None:
     """When the parcel came to the warehouse's door, by the carrier or by Whiplash; None while nobody says so."""
-    times = [time for receipt in s.receipts for time in (receipt.delivered_at, receipt.arrived_at) if time is not None]
+    dates = [believed(time, s.at) for receipt in s.receipts for time in (receipt.delivered_at, receipt.arrived_at)]
+    times = [time for time in dates if time is not None]
     if "delivered" in s.labels:
         times.append(s.last_scan_at)
     return min(times, default=None)

@@ -24,7 +24,7 @@ from .settings import CREATE_ON, Settings
 if TYPE_CHECKING:
     from loop_whiplash.matching.policy import Policy
 
-__all__ = ["SYNTHETIC_KEY", "Situation", "untouched"]
+__all__ = ["SYNTHETIC_KEY", "Situation", "believed", "untouched"]
 
 #: What stands for the finding of a FLAG that names none: a custom matcher's.
 SYNTHETIC_KEY = "MATCHER||0"
@@ -46,7 +46,22 @@ NEVER_SCANNED_AFTER = timedelta(days=30)
 A_BIT = timedelta(seconds=1)
 
 
+#: Clocks differ; but what is dated later than this cannot have happened yet. Such a date is a slip, and nothing waits for it.
+AHEAD = timedelta(days=1)
+
 T = TypeVar("T")
+
+
+def believed(time: datetime | None, at: datetime) -> datetime | None:
+    """The time, unless it is a slip."""
+    return None if time is not None and time - at > AHEAD else time
+
+
+def _as_dated(rma: Rma, at: datetime) -> Rma:
+    """The same, without the dates that are slips. When value was released stays: that it was is what counts."""
+    dates = {name: getattr(rma, name) for name in ("created_at", "updated_at", "label_updated_at")}
+    wrong: dict[str, Any] = {name: None for name, time in dates.items() if believed(time, at) is not time}
+    return attrs.evolve(rma, **wrong) if wrong else rma
 
 
 def untouched(receipt: Receipt) -> bool:
@@ -92,7 +107,7 @@ class Situation:
         self.at = at
         self.matcher = matcher
         self.return_id: int = observation.return_id
-        self.rma: Rma | None = observation.rma
+        self.rma: Rma | None = None if observation.rma is None else _as_dated(observation.rma, at)
         self.receipts: tuple[Receipt, ...] = observation.receipts
         self.state: str = state_of(observation.rma) if observation.rma is not None else ""
 
