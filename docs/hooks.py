@@ -109,8 +109,10 @@ ADVICE = {
     "PolicyError": "Correct the settings that the message names.",
     "AuthenticationFailed": "Check the key or token. Loop says 401 for a missing scope too: check the scopes of the key.",
     "ScopeMissing": "Give the credentials the scope, or check the customer id.",
-    "NotFound": "Check the id, and that the key is of the right shop: a wrong customer id reads as not found, too.",
-    "ActionRefused": "Read the return again: `state` says why. A refused process of a return that is closed and processed is a success.",
+    "NotFound": "Check the id, and that the key is of the right shop: a wrong customer id reads as not found, too. "
+    "Where it is not `certain`, check `base_url`.",
+    "ActionRefused": "Read the return again: `state` says why. A refused process of a return that is closed and processed is a success; "
+    "one with `maybe_applied` was no clear no.",
     "ValidationFailed": "Correct the fields that `fields` names.",
     "Conflict": "Look it up by `original_id`: it is there already.",
     "RateLimited": "Wait `retry_after` seconds. Share one limiter between processes that spend the same key.",
