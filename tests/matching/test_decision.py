@@ -15,7 +15,7 @@ import pytest
 from matching_cases import DAY, T, count, expect, receipt, rma
 
 from loop_whiplash.errors import ConfigurationError
-from loop_whiplash.matching import RULES_VERSION, Decision, Finding, Pair, Policy, Verdict, match
+from loop_whiplash.matching import RULES_VERSION, Decision, Finding, Pair, Policy, Profile, Verdict, match
 from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 A, B, C = expect(1, "A"), expect(2, "B"), expect(3, "C")
@@ -383,6 +383,8 @@ def test_evidence_is_of_nothing_else() -> None:
     assert exact == evidence(rma(A, B), receipt(a), receipt(b, receipt_id=78))
     assert exact == evidence(rma(A, B), receipt(a, b), receipt(receipt_id=78, final=False, status=100))
     assert exact == evidence(rma(expect(1, " A ", value=Decimal(5), outcome="credit"), B), receipt(a, b))
+    nothing = {"item_id": None, "barcode": " ", "variant_id": "N/A", "product_id": ""}
+    assert exact == evidence(rma(expect(1, "A", **nothing), B), receipt(count("u1", "A", line_id="n/a", **nothing), b))
     gtin = evidence(rma(expect(1, barcode="036000291452")), receipt(count("u1", barcode="036000291452")))
     assert gtin == evidence(rma(expect(1, barcode="00036000291452")), receipt(count("u1", barcode="0036000291452")))
     assert exact == judged(*EXACT, at=T + 900 * DAY, match_level=3, sku_case="ignore").evidence
@@ -429,15 +431,26 @@ def test_the_fingerprint_adds_the_policy_but_not_its_name_and_not_its_profiles()
     assert judged(*SHORT).fingerprint != exact.fingerprint
     assert judged(*EXACT, at=T + DAY).fingerprint == exact.fingerprint
     assert judged(*EXACT, final_statuses=[300]).fingerprint == exact.fingerprint
+    dear = Profile(name="dear", currencies=["EUR"], policy=Policy(name="dear", under_units=0))
+    assert judged(*EXACT, profiles=[dear]).fingerprint == exact.fingerprint
+    in_euro = judged(rma(A, B, currency="EUR"), receipt(a, b), profiles=[dear])
+    assert in_euro.fingerprint == judged(*EXACT, under_units=0).fingerprint
 
 
 def test_hashes_are_the_same_in_every_release_of_these_rules() -> None:
     """What was stored by one release is compared by the next: a change here wants a new `RULES_VERSION`, or breaks every journal."""
-    decision = judged(
-        rma(expect(1, "A", item_id=5, barcode="036000291452", variant_id="v", product_id="p"), expect(2, "B")),
-        receipt(count("u1", "A", line_id="1", item_id=5, barcode="0036000291452"), count("u2", "B", "damaged")),
-    )
-    assert decision.evidence == "270a3b5187411173499247ccd1ce062625cf29cd1d1f5a1ff8ebcfc66cb2ca24"
+    full = expect(1, "A", item_id=5, barcode="036000291452", variant_id="v", product_id="p")
+    came = count("u1", "A", line_id="1", item_id=5, barcode="0036000291452")
+    bare, odd = expect(3), expect(4, "A\x1d")
+    boxes: dict[str, tuple[Any, ...]] = {
+        "270a3b5187411173499247ccd1ce062625cf29cd1d1f5a1ff8ebcfc66cb2ca24": (rma(full, B), receipt(came, count("u2", "B", "damaged"))),
+        "6f299db77ba0b9679c3e051a59fa79d5362e495bd37d9184b691fe8212157463": (rma(bare), receipt(count("u1", line_id="3", condition=None))),
+        "e836653b0aca06b9af3e530e3a97c4f573c1cf8c4b3a5cd886f561389ebcbd0d": (rma(A), receipt(a, final=False)),
+        "5cd8f2ec95d5fd2422a3738b8ee0fc31df241e92200566f10af80ed587a26691": (rma(), receipt(a)),
+        "cd08dba67b003043a12c55571c422bcf58d2b5fe0cf99c965aac9bf07b7e831c": (rma(A),),
+        "bb60c473e9959076d9bfba3c9c3aa157f0e9c1b8ab5e8e79ee222c72bd794a17": (rma(odd, full), receipt(came, count("u2", "Crème\udc80"))),
+    }
+    assert [evidence(*box) for box in boxes.values()] == list(boxes)
     assert RULES_VERSION == "1"
 
 

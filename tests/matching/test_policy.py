@@ -152,6 +152,9 @@ def test_limits_of_what_may_be() -> None:
         ({"destinations": "D1"}, "'D1' stands where a sequence is wanted; write it as a list or tuple"),
         ({"warehouses": 5}, "5 stands where a sequence is wanted; write it as a list or tuple"),
         ({"bundles": ["K"]}, "['K'] stands where a mapping is wanted"),
+        ({"bundles": {"K": {"A": 1}, 5: {"B": 1}}}, "5 stands where a SKU or an outcome is wanted; write it as text"),
+        ({"bundles": {"K": {5: 1, None: 1}}}, "5 stands where a SKU or an outcome is wanted; write it as text"),
+        ({"min_condition_by_outcome": {None: "good"}}, "None stands where a SKU or an outcome is wanted; write it as text"),
     ],
 )
 def test_a_contradiction_names_both_settings(settings: dict[str, Any], said: str) -> None:

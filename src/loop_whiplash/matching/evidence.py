@@ -47,21 +47,13 @@ def evidence_of(rma: Rma, receipts: Sequence[Receipt]) -> str:
 
 
 def _row(unit: ExpectedUnit | ReceivedUnit) -> str:
-    line = unit.line_id
-    return f"{'' if line is None else plain_text(line) or ''}{_BETWEEN}{_ARTICLES[_ARTICLE(unit)]}"
+    return f"{plain_text(unit.line_id) or ''}{_BETWEEN}{_ARTICLES[_ARTICLE(unit)]}"
 
 
 def _article(ids: tuple[int | None, str | None, str | None, str | None, str | None]) -> str:
     item, sku, barcode, variant, product = ids
-    return _BETWEEN.join(
-        (
-            "" if item is None else str(item),
-            "" if sku is None else TEXTS[sku] or "",
-            "" if barcode is None else BARCODES[barcode] or "",
-            "" if variant is None else TEXTS[variant] or "",
-            "" if product is None else TEXTS[product] or "",
-        )
-    )
+    texts = "" if item is None else str(item), TEXTS[sku], BARCODES[barcode], TEXTS[variant], TEXTS[product]
+    return _BETWEEN.join([text or "" for text in texts])
 
 
 _ARTICLES = Remembered(_article)
@@ -80,8 +72,6 @@ def policy_digest(policy: Policy) -> str:
     """Of every setting but the name and the profiles: `match` judges by the chosen policy, whatever it is called."""
     compiled = policy.compiled
     if compiled.digest is None:
-        settings = policy.to_dict()
-        settings.pop("name", None)
-        settings.pop("profiles", None)
+        settings = {name: value for name, value in policy.to_dict().items() if name not in ("name", "profiles")}
         compiled.digest = sha256(_text(settings).encode()).hexdigest()
     return compiled.digest

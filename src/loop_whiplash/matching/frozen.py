@@ -7,19 +7,19 @@ from typing import Any, TypeVar
 
 __all__ = ["FrozenMap"]
 
-K = TypeVar("K")
+K = TypeVar("K", bound=str)
 V = TypeVar("V")
 
 
 class FrozenMap(Mapping[K, V]):
-    """A copy of a mapping, in the order of its keys' text."""
+    """A copy of a mapping, in the order of its keys."""
 
     __slots__ = ("_items",)
     _items: dict[K, V]
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
         copied = dict(items)
-        object.__setattr__(self, "_items", {key: copied[key] for key in sorted(copied, key=str)})
+        object.__setattr__(self, "_items", {key: copied[key] for key in sorted(copied)})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed")

@@ -37,7 +37,9 @@ def plain_text(value: Any) -> str | None:
     """
     if type(value) is str and value.isalnum() and value.isascii():
         return value  # most are
-    text = (value if isinstance(value, str) else str(value)).strip() if value is not None else ""
+    if value is None:
+        return None
+    text = (value if isinstance(value, str) else str(value)).strip()
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).strip()
     return None if text.casefold() in _NOTHING else text
@@ -84,13 +86,12 @@ CASELESS = Remembered(plain_sku)
 
 def carried(unit: ExpectedUnit | ReceivedUnit, ignore_case: bool = False) -> Ids:
     """What a unit carries, normalised."""
-    sku = unit.sku
     return (
-        None if unit.line_id is None else plain_text(unit.line_id),
+        plain_text(unit.line_id),
         unit.item_id,
-        None if sku is None else (CASELESS if ignore_case else TEXTS)[sku],
-        None if unit.barcode is None else BARCODES[unit.barcode],
-        None if unit.variant_id is None else TEXTS[unit.variant_id],
+        (CASELESS if ignore_case else TEXTS)[unit.sku],
+        BARCODES[unit.barcode],
+        TEXTS[unit.variant_id],
     )
 
 
@@ -127,10 +128,11 @@ def label(unit: ExpectedUnit | ReceivedUnit) -> str | None:
 
     It does not depend on the policy, and holds no title and nothing of the shopper.
     """
-    if unit.sku is not None and TEXTS[unit.sku] is not None:
-        return f"sku:{TEXTS[unit.sku]}"
+    sku = TEXTS[unit.sku]
+    if sku is not None:
+        return f"sku:{sku}"
     for prefix, value in (("barcode", unit.barcode), ("item", unit.item_id), ("variant", unit.variant_id), ("line", unit.line_id)):
-        text = None if value is None else plain_text(value)
+        text = plain_text(value)
         if text is not None:
             return f"{prefix}:{text}"
     return None

@@ -108,7 +108,10 @@ def _to_tuple(value: Any) -> Any:
 def _to_map(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise PolicyError(f"{value!r} stands where a mapping is wanted")
-    return FrozenMap({key: FrozenMap(item) if isinstance(item, Mapping) else _maybe_tuple(item) for key, item in value.items()})
+    strange = [key for key in value if not isinstance(key, str)]
+    if strange:
+        raise PolicyError(f"{strange[0]!r} stands where a SKU or an outcome is wanted; write it as text")
+    return FrozenMap({key: _to_map(item) if isinstance(item, Mapping) else _maybe_tuple(item) for key, item in value.items()})
 
 
 def _maybe_tuple(value: Any) -> Any:
