@@ -18,7 +18,7 @@ RULES_VERSION = "1"
 class Wait(Enum):
     """From which grace a finding gets its deadline once every receipt is final; before that, all wait for the count."""
 
-    NONE = None  # final at once
+    NONE = ""  # final at once
     SHORT = "short_grace_single"  # or short_grace_multi
     UNFINISHED = "unfinished_grace"
     GRADING = "grading_grace"

@@ -5,6 +5,7 @@ Nothing here knows when a finding stops being curable; that is `judgement`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -69,6 +70,13 @@ def opening(unit: ExpectedUnit | ReceivedUnit) -> str:
     return text[0].upper() + text[1:]
 
 
+def repeated(ids: Sequence[str]) -> list[tuple[str, int]]:
+    """What stands there more than once, and how often."""
+    if len(set(ids)) == len(ids):
+        return []
+    return sorted((found, times) for found, times in Counter(ids).items() if times > 1)
+
+
 @attrs.define
 class Case:
     """One return at one time, with everything the rules look at."""
@@ -107,7 +115,7 @@ class Case:
         """These units, their partners, and surplus allowed only because these lines are there: without them all, no trace is left."""
         settled = self.settled
         lines = sorted({*rows, *(self.row_of[column] for column in columns if column in self.row_of)})
-        units = {*columns, *(column for row in lines for column in settled.by.get(row, ((), ""))[0])}
+        units = {*columns, *(column for row in lines if row in settled.by for column in settled.by[row][0])}
         for column in self.tolerated_over:
             if any(compare(settled.expected_ids[row], settled.received_ids[column]) is not None for row in lines):
                 units.add(column)
@@ -141,15 +149,14 @@ class Case:
                     counted = f"{line.quantity_good} good, {line.quantity_damaged} damaged"
                     message = f"Receipt {receipt.id} line {line.id} counts {counted}; correct it in Whiplash."
                     yield Draft("INVALID_RECEIPT", self._of(receipt), which, message)
-        lines = [unit.line_id.strip() for unit in self.rma.units]
-        for line_id in sorted({line_id for line_id in lines if lines.count(line_id) > 1} if len(set(lines)) < len(lines) else ()):
+        for line_id, times in repeated([unit.line_id.strip() for unit in self.rma.units]):
             rows = [row for row, unit in enumerate(self.settled.expected) if unit.line_id.strip() == line_id]
             units = self.concerned(rows, ()) or tuple([unit.line_id for unit in self.settled.left_out if unit.line_id.strip() == line_id])
-            yield Draft("DUPLICATE_LINE", units, f"line:{line_id}", f"Line {line_id} stands in the return {lines.count(line_id)} times.")
+            yield Draft("DUPLICATE_LINE", units, f"line:{line_id}", f"Line {line_id} stands in the return {times} times.")
         ids = [unit.id for unit in self.settled.received]
-        for unit_id in sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1} if len(set(ids)) < len(ids) else ()):
+        for unit_id, times in repeated(ids):
             units = self.concerned((), [column for column, found in enumerate(ids) if found == unit_id])
-            yield Draft("DUPLICATE_UNIT", units, f"unit:{unit_id}", f"Unit {unit_id} was received {ids.count(unit_id)} times.")
+            yield Draft("DUPLICATE_UNIT", units, f"unit:{unit_id}", f"Unit {unit_id} was received {times} times.")
 
     def _unknown(self) -> Iterator[Draft]:
         state = plain_text(self.rma.state)
@@ -191,7 +198,9 @@ class Case:
             wanted, came = settled.expected[row], settled.received[column]
             message = f"{opening(came)} came instead of {named(wanted)}: another variant of the same product."
             yield Draft("SUBSTITUTED_VARIANT", (wanted.line_id, came.id), f"{label(came)} for {label(wanted)}", message, "substitutes")
-        lines = {plain_text(unit.line_id) for unit in self.rma.units} if settled.leftover else set()
+        if not settled.leftover:
+            return
+        lines = {plain_text(unit.line_id) for unit in self.rma.units}
         over: list[int] = []
         other: list[int] = []
         for column in settled.leftover:
@@ -246,9 +255,7 @@ class Case:
             came: dict[str | None, int] = {}
             for column in columns:
                 came[settled.received_ids[column][2]] = came.get(settled.received_ids[column][2], 0) + 1
-            lacks = ", ".join(
-                f"{count - came.get(part, 0)} × {part}" for part, count in sorted(needs.items(), key=str) if came.get(part, 0) < count
-            )
+            lacks = ", ".join(f"{count - came.get(part, 0)} × {part}" for part, count in needs.items() if came.get(part, 0) < count)
             message = f"{opening(wanted)} came in parts, and not all of them: {lacks} missing."
             units = (wanted.line_id, *(settled.received[column].id for column in columns))
             yield Draft("SHORT", units, label(wanted), message, "bundles")
@@ -267,17 +274,17 @@ class Case:
             yield Draft("SHORT", (wanted.line_id,), label(wanted), message, setting, blocking=not tolerated)
 
     @staticmethod
-    def _within(units: int, value: Decimal | None, most_units: int | None, most_value: Decimal | None) -> bool:
+    def _within(units: int, value: Decimal | int | None, most_units: int | None, most_value: Decimal | None) -> bool:
         """Both limits that are set hold: the lower wins. None set allows nothing."""
-        if not units or (most_units is None and most_value is None):
+        if most_units is None and most_value is None:
             return False
         if most_units is not None and units > most_units:
             return False
         return most_value is None or (value is not None and value <= most_value)
 
-    def _short_value(self) -> Decimal | None:
+    def _short_value(self) -> Decimal | int | None:
         values = [worth(self.settled.expected[row]) for row in self.settled.short]
-        return None if None in values else sum((value for value in values if value is not None), Decimal(0))
+        return None if None in values else sum(filter(None, values))
 
     def _over_value(self, over: Sequence[int]) -> Decimal | None:
         """A surplus unit is worth the dearest line it could be."""
@@ -292,9 +299,11 @@ class Case:
             total += max(known)
         return total
 
-    def _neighbours(self, column: int) -> list[int]:
+    def _neighbours(self, column: int) -> dict[int, int]:
+        """The lines it might be, each with the number of identifiers on which they disagree."""
         ids = self.settled.received_ids[column]
-        return [row for row, wanted in enumerate(self.settled.expected_ids) if compare(wanted, ids) is not None]
+        edges = [(row, compare(wanted, ids)) for row, wanted in enumerate(self.settled.expected_ids)]
+        return {row: edge[1] for row, edge in edges if edge is not None}
 
     # ------------------------------------------------------------------------------------------------ what was paired
 
@@ -310,7 +319,7 @@ class Case:
                 yield Draft("IDENTIFIER_CONFLICT", self.concerned((row,), ()), f"{TIERS[kind]}:{ours}", message)
         for column in self.tolerated_over:
             # Surplus is allowed only of what was expected for certain.
-            if all((compare(settled.expected_ids[row], settled.received_ids[column]) or (0, 0))[1] for row in self._neighbours(column)):
+            if all(self._neighbours(column).values()):
                 came = settled.received[column]
                 message = f"{opening(came)} agrees with a line of this return on one identifier and not on another."
                 yield Draft("IDENTIFIER_CONFLICT", (came.id,), label(came), message)
@@ -321,33 +330,34 @@ class Case:
             accepted += [column for column in settled.leftover if column not in settled.assignment.linked]
         for column in sorted(accepted):
             if settled.received[column].condition != CONDITIONS[-1]:
-                yield from self._condition(column, self.row_of.get(column))
+                yield from self._condition(column)
 
-    def _condition(self, column: int, row: int | None) -> Iterator[Draft]:
+    def _condition(self, column: int) -> Iterator[Draft]:
         came = self.settled.received[column]
         if came.condition is None:
             if self.policy.require_grading:
                 message = f"{opening(came)} was not graded."
                 yield Draft("CONDITION_UNKNOWN", self.concerned((), (column,)), label(came), message, "grading_grace")
         elif came.condition in CONDITIONS:
-            least, setting = self._least(column, row)
-            if CONDITIONS.index(came.condition) < CONDITIONS.index(least):
-                message = f"{opening(came)} is {came.condition}; {setting} asks for {least}."
+            least, setting = self._least(column)
+            if CONDITIONS.index(came.condition) < least:
+                message = f"{opening(came)} is {came.condition}; {setting} asks for {CONDITIONS[least]}."
                 yield Draft("CONDITION_BELOW_MIN", self.concerned((), (column,)), label(came), message, setting)
 
-    def _least(self, column: int, row: int | None) -> tuple[str, str]:
+    def _least(self, column: int) -> tuple[int, str]:
         """What is asked of a unit: by the strictest line it could be, so that it never matters which of equal units is the damaged one."""
         by_outcome = self.policy.min_condition_by_outcome
+        always = CONDITIONS.index(self.policy.min_condition), "min_condition"
         if not by_outcome:
-            return self.policy.min_condition, "min_condition"
-        rows = set(self._neighbours(column)) | ({row} if row is not None else set())
-        asked = []
-        for place in rows:
-            outcome = outcome_of(self.settled.expected[place], self.rma) or "default"
-            for word in [outcome] if outcome in by_outcome else outcome.split("+"):
-                found = by_outcome.get(word)
-                asked.append((found, "min_condition_by_outcome") if found else (self.policy.min_condition, "min_condition"))
-        return max(asked, key=lambda item: (CONDITIONS.index(item[0]), item[1]), default=(self.policy.min_condition, "min_condition"))
+            return always
+        near, own = self._neighbours(column), self.row_of.get(column)
+        words: list[str] = []
+        for row, wanted in enumerate(self.settled.expected):
+            if row in near or row == own:
+                outcome = outcome_of(wanted, self.rma) or "default"
+                words += [outcome] if outcome in by_outcome else outcome.split("+")
+        asked = [(CONDITIONS.index(by_outcome[word]), "min_condition_by_outcome") if word in by_outcome else always for word in words]
+        return max(asked, default=always)
 
     # -------------------------------------------------------------------------------------------- value, place, time
 
@@ -385,21 +395,21 @@ class Case:
 
     def _late(self) -> Iterator[Draft]:
         """Each parcel by itself: one in time does not make up for another that was not."""
-        flag, warn = self.policy.days_late_flag, self.policy.days_late_warn
-        counted = [receipt for receipt in self.receipts if receipt.units]
-        if (flag is None and warn is None) or not counted:
+        names = ("days_late_flag", "days_late_warn")
+        limits = {name: limit for name in names if (limit := getattr(self.policy, name)) is not None}
+        if not limits:
             return
         created = utc(self.rma.created_at)
-        arrivals = {receipt.id: utc(receipt.arrived_at or receipt.received_at) for receipt in counted}
-        unknown = [receipt for receipt in counted if created is None or arrivals[receipt.id] is None]
-        if unknown and flag is not None:
+        arrivals = [(utc(receipt.arrived_at or receipt.received_at), receipt) for receipt in self.receipts if receipt.units]
+        unknown = [receipt for time, receipt in arrivals if created is None or time is None]
+        if unknown and "days_late_flag" in limits:
             message = f"When {'the return was made' if created is None else 'goods arrived'} is not known."
             yield Draft("ARRIVAL_UNKNOWN", self._of(*unknown), None, message, "days_late_flag")
-        for setting, limit in (("days_late_flag", flag), ("days_late_warn", warn)):
-            if created is None or limit is None:
-                continue
+        if created is None:
+            return
+        for setting, limit in limits.items():
             ends = later(created, timedelta(days=limit))
-            late = [(time, receipt) for receipt in counted if (time := arrivals[receipt.id]) is not None and time > ends]
+            late = [(time, receipt) for time, receipt in arrivals if time is not None and time > ends]
             if late:
                 days = (max(time for time, _ in late) - created).days
                 message = f"Goods arrived {days} days after the return was made; {setting} is {limit}."

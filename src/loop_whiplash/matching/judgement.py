@@ -42,7 +42,7 @@ def judge(
     progress: Progress,
     policy: Policy,
     at: datetime,
-    in_doubt: bool = False,
+    in_doubt: bool,
 ) -> Judgement:
     """`receipts`: one version of each; `at`: aware, UTC; `in_doubt`: the choice of the policy hung on a total that is not known."""
     case = Case(rma, receipts, settlement, progress, policy, Clock(at, progress, rma, policy), in_doubt)
@@ -107,9 +107,7 @@ def set_deadlines(case: Case, drafts: list[Draft]) -> None:
     else:
         rests = next((draft.until for draft in drafts if draft.code == "SETTLING"), None)
         for draft in drafts:
-            if draft.code != "SETTLING":
-                own = _own_deadline(case, draft)
-                draft.until = max(filter(None, (own, rests)), default=None)
+            draft.until = max(filter(None, (_own_deadline(case, draft), rests)), default=None)
     for draft in drafts:
         waits_itself = draft.code == "RECEIPT_NOT_FINAL" or not open_ends
         if draft.blocking and waits_itself and draft.setting in _GRACES and draft.code != "SETTLING":
@@ -117,11 +115,11 @@ def set_deadlines(case: Case, drafts: list[Draft]) -> None:
 
 
 def _own_deadline(case: Case, draft: Draft) -> datetime | None:
+    if draft.setting == "unfinished_grace":
+        return case.clock.arrives_until  # nothing was counted, and a box is in the warehouse
     wait = CODES[draft.code].wait
     # While nothing has been counted, goods that arrive may still settle anything.
     nothing_yet = None if case.settled.received or case.progress.finals else case.clock.arrives_until
-    if draft.code == "NOTHING_COUNTED" and draft.setting in ("arrival_grace", "unfinished_grace"):
-        return case.clock.arrives_until
     if wait is Wait.NONE or (draft.code == "UNKNOWN_VALUE" and draft.setting != "unknown_grace"):
         return nothing_yet
     counted = case.clock.counted_at
@@ -129,7 +127,7 @@ def _own_deadline(case: Case, draft: Draft) -> datetime | None:
         return nothing_yet
     if wait is Wait.SHORT:
         return later(counted, getattr(case.policy, case.grace))
-    return later(counted, getattr(case.policy, wait.value or ""))
+    return later(counted, getattr(case.policy, wait.value))
 
 
 def _says(case: Case, draft: Draft) -> str:

@@ -15,7 +15,7 @@ from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .assignment import MAX_SIDE, Assignment, assign
 from .decision import Pair, make_pair
-from .identifiers import TEXTS, TIERS, Ids, carried, compare, label, plain_text
+from .identifiers import TEXTS, TIERS, Ids, carried, label, plain_text
 from .optimum import lexicographic
 from .policy import Policy
 
@@ -79,8 +79,10 @@ def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
     assignment = assign(expected_ids, received_ids)
     result = Settlement(expected, received, expected_ids, received_ids, left_out, assignment)
     for row, column in assignment.pairs:
-        tier = (compare(expected_ids[row], received_ids[column]) or (0, 0))[0]
-        result.by[row] = (column,), f"{TIERS[tier]}:{expected_ids[row][tier]}"
+        ours, theirs = expected_ids[row], received_ids[column]
+        # The strongest kind that both carry agrees, so it is the first that does.
+        tier = next(kind for kind in range(5) if ours[kind] is not None and ours[kind] == theirs[kind])
+        result.by[row] = (column,), f"{TIERS[tier]}:{ours[tier]}"
     blocked_rows = {row for rows, _ in assignment.ambiguous for row in rows}
     blocked = {column for _, columns in assignment.ambiguous for column in columns}
     used = {column for column in assignment.column_of if column is not None}
@@ -112,10 +114,8 @@ def _split(rma: Rma, policy: Policy) -> tuple[list[ExpectedUnit], list[ExpectedU
 
 def outcome_of(unit: ExpectedUnit, rma: Rma) -> str | None:
     """A line's own outcome; ``default`` means the return's."""
-    outcome = None if unit.outcome is None else TEXTS[unit.outcome]
-    if outcome is None or outcome == "default":
-        return None if rma.outcome is None else TEXTS[rma.outcome]
-    return outcome
+    outcome = TEXTS[unit.outcome]
+    return TEXTS[rma.outcome] if outcome is None or outcome == "default" else outcome
 
 
 def in_order(units: list[ExpectedUnit]) -> list[ExpectedUnit]:
@@ -150,6 +150,7 @@ def _full_sets(result: Settlement, rows: list[int], columns: list[int], policy: 
     for column in columns:
         parts.setdefault(result.received_ids[column][2], []).append(column)
     # Small sets first: they leave most for the others.
+    used: set[int] = set()
     parents.sort(key=lambda row: (sum(bundles[result.expected_ids[row][2]].values()), row))
     for whole in (True, False):
         for row in parents:
@@ -157,26 +158,26 @@ def _full_sets(result: Settlement, rows: list[int], columns: list[int], policy: 
             if row in result.by or (whole and any(len(parts.get(part, ())) < count for part, count in needs.items())):
                 continue
             taken = []
-            for part in sorted(needs, key=str):
+            for part in needs:
                 have = parts.get(part, [])
                 taken += have[: needs[part]]
                 parts[part] = have[needs[part] :]
+            used.update(taken)
             if whole:
                 result.by[row] = tuple(sorted(taken)), f"bundle:{result.expected_ids[row][2]}"
             elif taken:
                 result.partial[row] = tuple(sorted(taken))
-    used = {column for row in parents for column in (result.by[row][0] if row in result.by else result.partial.get(row, ()))}
     done = result.by.keys() | result.partial.keys()
     return [row for row in rows if row not in done], [column for column in columns if column not in used]
 
 
 def _substitutes(result: Settlement, rows: list[int], columns: list[int], policy: Policy) -> tuple[list[int], list[int]]:
-    if policy.substitutes == "never" or not rows or not columns:
+    if policy.substitutes == "never":
         return rows, columns
     listed = policy.substitutes == "listed"
     found = _listed(result, rows, columns, policy) if listed else _same_product(result, rows, columns)
     for row, column in found.items():
-        result.by[row] = (column,), f"substitute:{(label(result.received[column]) or '').partition(':')[2]}"
+        result.by[row] = (column,), f"substitute:{(label(result.received[column]) or '').split(':', 1)[-1]}"
     used = set(found.values())
     return [row for row in rows if row not in found], [column for column in columns if column not in used]
 
@@ -186,7 +187,7 @@ def _listed(result: Settlement, rows: list[int], columns: list[int], policy: Pol
     rows = [row for row in rows if result.expected_ids[row][2] in listed]
     wanted = {sku for row in rows for sku in listed[result.expected_ids[row][2]]}
     columns = [column for column in columns if result.received_ids[column][2] in wanted]
-    if not rows or not columns or len(rows) > MAX_SIDE or len(columns) > MAX_SIDE:
+    if len(rows) > MAX_SIDE or len(columns) > MAX_SIDE:
         return {}
     costs: list[list[int | None]] = [
         [0 if result.received_ids[column][2] in listed[result.expected_ids[row][2]] else None for column in columns] for row in rows

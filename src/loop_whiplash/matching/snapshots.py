@@ -70,12 +70,12 @@ def _newer(one: Receipt, other: Receipt) -> bool:
 class Progress:
     """How far the counting is, over all receipts of a return.
 
-    `finals`: their count is over. `open`: somebody has the box in hand. `under_way`: announced, and not more.
+    `finals`: their count is over. `open`: somebody has the box in hand. `under_way`: whether one is announced, and not more.
     """
 
     finals: tuple[Receipt, ...]
     open: tuple[Receipt, ...]
-    under_way: tuple[Receipt, ...]
+    under_way: bool
 
 
 def is_final(receipt: Receipt, policy: Policy) -> bool:
@@ -84,15 +84,15 @@ def is_final(receipt: Receipt, policy: Policy) -> bool:
 
 
 def progress_of(receipts: Sequence[Receipt], policy: Policy) -> Progress:
-    finals, open_, under_way = [], [], []
+    finals, open_, under_way = [], [], False
     for receipt in receipts:
         if is_final(receipt, policy):
             finals.append(receipt)
         elif receipt.units or _in_hand(receipt, policy):
             open_.append(receipt)
         else:
-            under_way.append(receipt)
-    return Progress(tuple(finals), tuple(open_), tuple(under_way))
+            under_way = True
+    return Progress(tuple(finals), tuple(open_), under_way)
 
 
 def _in_hand(receipt: Receipt, policy: Policy) -> bool:
@@ -155,4 +155,4 @@ class Clock:
     @property
     def several(self) -> bool:
         """More than one parcel is known: by labels, or by an RMA that is still under way. Receipts that came do not count."""
-        return len(self.rma.trackings) > 1 or len(self.rma.label_statuses) > 1 or bool(self.progress.under_way)
+        return len(self.rma.trackings) > 1 or len(self.rma.label_statuses) > 1 or self.progress.under_way
