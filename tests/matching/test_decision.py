@@ -319,6 +319,7 @@ def test_a_note_fits_into_loop() -> None:
         "Line 2 (B) was not counted. Its short_grace_single (3 days) ends 2026-01-04 12:00 UTC."
     )
     assert judged(*SHORT).note(prefix="[lw] ").startswith("[lw] Missing")
+    assert judged(rma(A), receipt(a, count("u2", "Z."))).note() == "Not expected: 1 × Z. Unit u2 (Z.) is not in this return."
 
 
 def test_a_note_says_a_thing_once_and_is_one_line() -> None:
@@ -471,6 +472,27 @@ def test_a_long_headline_keeps_its_deadline() -> None:
     headline = judged(expected, receipt(count("u1", "Z"))).headline
     assert headline.endswith("…; waits until 2026-01-04 12:00 UTC, then FLAG")
     assert 100 < len(headline) <= 160
+    longest = Decision(verdict=Verdict.WAIT, deadline=T, turns_into=Verdict.PROCESS, findings=[Finding(code="X" * 112)]).headline
+    assert longest == f"X{'x' * 111}; waits until 2026-01-01 12:00 UTC, then PROCESS"
+    assert len(longest) == 160
+
+
+def test_what_stands_in_a_ticket_has_an_end() -> None:
+    """Somebody else's matcher, or a vendor, may write at any length."""
+
+    def explained(message: str, identifier: str) -> list[str]:
+        pairs = [Pair(line_id="1", received_id="u1", identifier=identifier)]
+        return Decision(verdict=Verdict.FLAG, findings=[Finding(code="X", message=message)], pairs=pairs).explain().splitlines()
+
+    whole, cut = explained("m" * 300, "i" * 80), explained("m" * 301, "i" * 81)
+    assert (whole[2], whole[4]) == (f"  X: {'m' * 300}", f"  line 1 by unit u1 on {'i' * 80}")
+    assert (cut[2], cut[4]) == (f"  X: {'m' * 299}…", f"  line 1 by unit u1 on {'i' * 79}…")
+    codes = ("OVER", "SHORT", "UNEXPECTED", "CONDITION_UNKNOWN")
+    many = [Finding(code=code, identifier=f"sku:{letter * 16}") for code in codes for letter in "bcd"]
+    for length in range(1, 41):
+        last = Finding(code="SUBSTITUTED_VARIANT", identifier=f"sku:{'a' * length}")
+        counterfactual = Decision(verdict=Verdict.FLAG, findings=[*many, last]).counterfactual or ""
+        assert len(counterfactual) == 380 + length if length <= 20 else len(counterfactual) <= 400
 
 
 @pytest.mark.parametrize(
@@ -482,6 +504,10 @@ def test_a_long_headline_keeps_its_deadline() -> None:
         ("a" * 10 + " " + "b" * 40, "a" * 10 + " " + "b" * 28 + "…"),
         ("a" * 39 + " b", "a" * 39 + "…"),
         ("a" * 20 + ", " + "b" * 30, "a" * 20 + "…"),
+        ("a" * 10 + " " + "b" * 15 + " " + "c" * 30, "a" * 10 + " " + "b" * 15 + "…"),
+        ("a" * 20 + " " + "b" * 30, "a" * 20 + " " + "b" * 18 + "…"),
+        ("a" * 15 + " " + "b" * 40, "a" * 15 + " " + "b" * 23 + "…"),
+        ("a" * 20 + "X " + "b" * 30, "a" * 20 + "X…"),
         ("aa bb " + "c" * 18 + " d" * 20, "aa bb " + "c" * 18 + " d" * 7 + "…"),
     ],
 )

@@ -43,7 +43,7 @@ def plain(text: str, limit: int) -> str:
         return text
     kept = text[: limit - 1]
     words = kept if text[limit - 1] == " " else kept.rpartition(" ")[0]
-    return (words if len(words) > limit // 2 else kept).rstrip(" ,;:(") + "…"
+    return (words if 2 * len(words) > limit else kept).rstrip(" ,;:(") + "…"
 
 
 def name(identifier: str | None) -> str:
@@ -83,7 +83,7 @@ def what_is_wrong(decision: Decision) -> str:
     """The blocking findings in a line, e.g. ``Wrong item: 1 × MUG-BLUE instead of 1 × MUG-RED``."""
     groups = _by_code(_speaking(decision))
     missing = [finding for finding in decision.findings if finding.blocking and finding.code == "SHORT"]
-    strange = groups.get("UNEXPECTED", [])
+    strange = groups.get("UNEXPECTED")
     parts = []
     if strange and len(missing) == len(strange):
         parts.append(f"Wrong item: {names(strange)} instead of {names(missing)}")
@@ -145,12 +145,12 @@ def counterfactual(decision: Decision) -> str | None:
     return plain(f"processes if {' and '.join(parts)}{by}", 400)
 
 
-def note(decision: Decision, prefix: str = "") -> str:
+def note(decision: Decision, prefix: str) -> str:
     parts = [headline(decision).rstrip(".")]
     # What a vendor wrote into a problem is not ours to publish.
     messages = [finding.message for finding in _speaking(decision) if finding.code != "INVALID_RECEIPT"]
     parts += dict.fromkeys(message.rstrip(".") for message in messages if message)
-    return plain(f"{prefix}{' ' if prefix and not prefix.endswith(' ') else ''}{'. '.join(parts)}.", NOTE_LENGTH)
+    return plain(f"{prefix} {'. '.join(parts)}.", NOTE_LENGTH)
 
 
 def explain(decision: Decision) -> str:
