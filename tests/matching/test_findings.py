@@ -475,7 +475,13 @@ def test_condition_goes_by_the_strictest_line_a_unit_could_be() -> None:
         return [finding.code for finding in match(expected, [counted], policy=policy, at=T).findings]
 
     assert codes("refund") == codes(None) == codes("credit") == codes("refund+upsell") == []
-    assert codes("refund", "exchange") == codes("exchange") == codes("credit+exchange") == ["CONDITION_BELOW_MIN"]
+    assert (
+        codes("refund", "exchange")
+        == codes("exchange", "refund")
+        == codes("exchange")
+        == codes("credit+exchange")
+        == ["CONDITION_BELOW_MIN"]
+    )
 
 
 def test_three_way_does_not_look_at_conditions_but_knows_a_strange_one() -> None:

@@ -59,11 +59,7 @@ def newest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
 
 def _newer(one: Receipt, other: Receipt) -> bool:
     left, right = utc(one.updated_at) or _FIRST, utc(other.updated_at) or _FIRST
-    if left != right:
-        return left > right
-    if one.final != other.final:
-        return not one.final
-    return repr(one) < repr(other)
+    return (left, not one.final, repr(other)) > (right, not other.final, repr(one))
 
 
 @attrs.frozen
