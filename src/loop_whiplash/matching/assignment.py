@@ -203,24 +203,21 @@ def _components(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int
 
 
 def _solve(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> None:
-    costs: list[list[int | None]] = []
-    edges: list[tuple[int, int]] = []
+    edges = {}
     for row in rows:
-        line: list[int | None] = []
+        wanted = expected[row]
         for column in columns:
-            edge = compare(expected[row], received[column])
-            if edge is None:
-                line.append(None)
-            else:
-                line.append(edge[0] * _TIERS_PER_CONFLICT + edge[1])
-                edges.append((row, column))
-        costs.append(line)
-    result.linked.update([column for _, column in edges])
-    if len({row for row, _ in edges}) == len(edges) == len({column for _, column in edges}):
+            edge = compare(wanted, received[column])
+            if edge is not None:
+                edges[row, column] = edge[0] * _TIERS_PER_CONFLICT + edge[1]
+    linked = {column for _, column in edges}
+    result.linked |= linked
+    if len({row for row, _ in edges}) == len(edges) == len(linked):
         # Blocks of one and one: there is nothing to choose.
         for row, column in edges:
             result.column_of[row] = column
         return
+    costs = [[edges.get((row, column)) for column in columns] for row in rows]
     for row, place in zip(rows, lexicographic(costs), strict=True):
         if place is not None:
             result.column_of[row] = columns[place]

@@ -8,24 +8,31 @@ equal units pair in canonical order. Whatever is in doubt is not clean, and goes
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from loop_whiplash.returns.model import Receipt, Rma
+from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .decision import Pair, make_pair
-from .identifiers import BARCODES, CASELESS, TEXTS, TIERS, Remembered
+from .identifiers import BARCODES, CASELESS, TEXTS, TIERS
 from .policy import Policy
 from .settlement import in_order, line_order, received_in_order
 
 __all__ = ["clean_pairs", "is_clean"]
 
-# In the order of TIERS, then what is looked at beside the identifiers.
-_EXPECTED = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "outcome")
-_RECEIVED = attrgetter("line_id", "item_id", "sku", "barcode", "variant_id", "condition", "id")
-_KINDS = tuple(map(attrgetter, ("line_id", "item_id", "sku", "barcode", "variant_id")))
-_EXACT: tuple[tuple[int, Remembered | None], ...] = ((0, TEXTS), (1, None), (2, TEXTS), (3, BARCODES), (4, TEXTS))
-_CASELESS: tuple[tuple[int, Remembered | None], ...] = ((0, TEXTS), (1, None), (2, CASELESS), (3, BARCODES), (4, TEXTS))
+Kind = tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None]
+Shared = list[tuple[list[Any], list[Any]]]
+
+
+def _kinds(sku: Callable[[Any], Any]) -> tuple[Kind, ...]:
+    """Of each tier: its prefix, how it is read from a unit, and how what was read is brought to one form."""
+    read = map(attrgetter, ("line_id", "item_id", "sku", "barcode", "variant_id"))
+    plain = (TEXTS.__getitem__, None, sku, BARCODES.__getitem__, TEXTS.__getitem__)
+    return tuple(zip([f"{tier}:" for tier in TIERS], read, plain, strict=True))
+
+
+_EXACT, _CASELESS = _kinds(TEXTS.__getitem__), _kinds(CASELESS.__getitem__)
 
 
 def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
@@ -47,91 +54,80 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
     for line in receipt.lines:
         if line.quantity_good < 0 or line.quantity_damaged < 0:
             return False
-    expected, received = list(map(_EXPECTED, rma.units)), list(map(_RECEIVED, receipt.units))
-    plain_outcome = rules.plain_outcome
-    for wanted, came in zip(expected, received, strict=True):
-        condition, outcome = came[5], wanted[5]
-        if condition != "good" and condition is not None:
+    expected, received = rma.units, receipt.units
+    for came in received:
+        if came.condition != "good" and came.condition is not None:
             return False
+    plain_outcome = rules.plain_outcome
+    for wanted in expected:
+        outcome = wanted.outcome
         if not plain_outcome[rma.outcome if outcome is None or outcome == "default" else outcome]:
             return False
-    if size > 1 and (len({wanted[0].strip() for wanted in expected}) != size or len({came[6] for came in received}) != size):
+    if size > 1 and (len({wanted.line_id.strip() for wanted in expected}) != size or len({came.id for came in received}) != size):
         return False
-    if _agree_in_order(expected, received, rules.ignore_case):
-        return True
-    shared = _shared(list(zip(*expected, strict=True)), list(zip(*received, strict=True)), size, rules.ignore_case)
-    if not shared or size == 1:
+    shared = _shared(expected, received, rules.ignore_case)
+    if not shared:
         return False
+    for ours, theirs in shared:
+        if ours != theirs:
+            return _sorted(shared)
+    return True  # as they stand, first with first: the usual case
+
+
+def _sorted(shared: Shared) -> bool:
+    """Whether they agree when each side is sorted."""
     keys, others = _keys(shared)
-    return bool(sorted(keys) == sorted(others))
+    return sorted(keys) == sorted(others)
 
 
-def _agree_in_order(expected: list[Any], received: list[Any], ignore_case: bool) -> bool:
-    """Whether the units agree as they stand, first with first: the usual case, and the cheapest to see."""
-    first, first_came = expected[0], received[0]
-    agreed = False
-    for kind, memory in _CASELESS if ignore_case else _EXACT:
-        if first_came[kind] is None or first[kind] is None:
-            for unit in received if first_came[kind] is None else expected:
-                if unit[kind] is not None:
-                    return False
+def _shared(expected: Sequence[ExpectedUnit], received: Sequence[ReceivedUnit], ignore_case: bool) -> Shared:
+    """What both sides carry, of every kind that all units of both carry; empty if some kind is carried by some of them only."""
+    size = len(expected)
+    found: Shared = []
+    for _, read, plain in _CASELESS if ignore_case else _EXACT:
+        theirs = list(map(read, received))
+        if theirs.count(None) == size:
             continue
-        for wanted, came in zip(expected, received, strict=True):
-            ours, theirs = wanted[kind], came[kind]
-            if memory is not None:
-                ours, theirs = memory[ours], memory[theirs]
-            if ours != theirs or ours is None:
-                return False
-        agreed = True
-    return agreed
-
-
-def _shared(left: list[Any], right: list[Any], size: int, ignore_case: bool) -> list[tuple[int, Any, Any]] | None:
-    """(kind, one side's, the other's) of every kind that all carry; None if some kind is carried by some only."""
-    found: list[tuple[int, Any, Any]] = []
-    for kind, memory in _CASELESS if ignore_case else _EXACT:
-        theirs = right[kind]
-        if theirs[0] is None and (size == 1 or theirs.count(None) == size):
+        ours = list(map(read, expected))
+        if ours.count(None) == size:
             continue
-        ours = left[kind]
-        if ours[0] is None and (size == 1 or ours.count(None) == size):
-            continue
-        if memory is not None:
-            ours = [memory[value] for value in ours]
-            theirs = [memory[value] for value in theirs]
+        if plain is not None:
+            ours, theirs = list(map(plain, ours)), list(map(plain, theirs))
         if None in ours or None in theirs:
-            return None
-        found.append((kind, ours, theirs))
+            return []
+        found.append((ours, theirs))
     return found
 
 
-def _keys(shared: list[tuple[int, Any, Any]]) -> tuple[Any, Any]:
-    if len(shared) == 1:
-        return shared[0][1:]
-    return list(zip(*[ours for _, ours, _ in shared], strict=True)), list(zip(*[theirs for _, _, theirs in shared], strict=True))
+def _keys(shared: Shared) -> tuple[list[Any], list[Any]]:
+    """What each unit carries of the shared kinds, together."""
+    return [*zip(*[ours for ours, _ in shared], strict=True)], [*zip(*[theirs for _, theirs in shared], strict=True)]
+
+
+def _strongest(wanted: ExpectedUnit, came: ReceivedUnit, ignore_case: bool) -> Kind:
+    """The kind that pairs them. What two units of a clean return share, all of them do."""
+    for kind in _CASELESS if ignore_case else _EXACT:
+        if kind[1](wanted) is not None and kind[1](came) is not None:
+            break
+    return kind
 
 
 def clean_pairs(rma: Rma, receipt: Receipt, policy: Policy) -> tuple[Pair, ...]:
     """The pairs of a clean return."""
     expected, received, ignore_case = rma.units, receipt.units, policy.compiled.ignore_case
     size = len(expected)
-    first, first_came = _EXPECTED(expected[0]), _RECEIVED(received[0])
-    # Of a kind that the first of both sides carry, all do.
-    kinds = _CASELESS if ignore_case else _EXACT
-    kind, memory = next(both for both in kinds if first[both[0]] is not None and first_came[both[0]] is not None)
-    prefix, carried = TIERS[kind] + ":", _KINDS[kind]
-    values, others = list(map(carried, expected)), list(map(carried, received))
-    if memory is not None:
-        values, others = [memory[value] for value in values], [memory[value] for value in others]
+    prefix, read, plain = _strongest(expected[0], received[0], ignore_case)
+    values, others = list(map(read, expected)), list(map(read, received))
+    if plain is not None:
+        values, others = list(map(plain, values)), list(map(plain, others))
     if size == 1:
-        return (make_pair(first[0], first_came[6], f"{prefix}{values[0]}"),)
+        return (make_pair(expected[0].line_id, received[0].id, f"{prefix}{values[0]}"),)
     partner = dict(zip(others, [unit.id for unit in received], strict=True))
     if len(partner) == size:
         pairs = [make_pair(unit.line_id, partner[value], f"{prefix}{value}") for unit, value in zip(expected, values, strict=True)]
         return tuple(sorted(pairs, key=line_order))
     # Some units are equal: which goes with which is a matter of canonical order.
-    left, right = list(zip(*map(_EXPECTED, expected), strict=True)), list(zip(*map(_RECEIVED, received), strict=True))
-    keys, others = _keys(_shared(left, right, size, ignore_case) or [])
+    keys, others = _keys(_shared(expected, received, ignore_case))
     places = {unit.id: key for unit, key in zip(received, others, strict=True)}
     free: dict[Any, list[str]] = {}
     for unit in reversed(received_in_order(list(received))):

@@ -8,59 +8,61 @@ an upgrade. `fingerprint` adds policy and rules: what has to be equal for a repl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from operator import attrgetter
+from typing import Any
 
-from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
+from loop_whiplash.returns.model import Receipt, Rma
 
 from .codes import RULES_VERSION
-from .identifiers import BARCODES, TEXTS, Remembered, carried, plain_text
+from .identifiers import BARCODES, TEXTS, Remembered, plain_text
 from .policy import Policy
 
 __all__ = ["evidence_of", "fingerprint_of"]
 
 _text = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
-_ARTICLE = attrgetter("item_id", "sku", "barcode", "variant_id", "product_id")
+_EXPECTED = attrgetter("item_id", "sku", "barcode", "variant_id", "product_id")
+_RECEIVED = attrgetter("item_id", "sku", "barcode", "variant_id", "product_id", "condition")
 _BETWEEN, _NEXT, _SIDE = "\x1f", "\x1e", "\x1d"
 
 
 def evidence_of(rma: Rma, receipts: Sequence[Receipt]) -> str:
     """SHA-256, in hexadecimal. `receipts`: one version of each."""
-    expected = [_row(unit) for unit in rma.units]
+    expected = [_line(unit.line_id) + _ARTICLES[_EXPECTED(unit)] for unit in rma.units]
     received: list[str] = []
-    counted = over = 0
+    begun = ended = False
     for receipt in receipts:
-        received += [f"{_row(unit)}{_BETWEEN}{unit.condition or ''}" for unit in receipt.units]
-        if receipt.units or receipt.final:
-            counted += 1
-            over += receipt.final
+        received += [_line(unit.line_id) + _ARTICLES[_RECEIVED(unit)] for unit in receipt.units]
+        if receipt.final:
+            ended = True
+        elif receipt.units:
+            begun = True
     expected.sort()
     received.sort()
-    final = "final" if counted and counted == over else "open"
-    text = _SIDE.join((_NEXT.join(expected), _NEXT.join(received), final))
-    # No identifier holds these signs; one that did could imitate another box.
-    signs = text.count(_BETWEEN), text.count(_NEXT), text.count(_SIDE)
-    if signs != (5 * len(expected) + 6 * len(received), max(len(expected) - 1, 0) + max(len(received) - 1, 0), 2):
-        text = _text([_plain_rows(rma.units), _plain_rows([unit for receipt in receipts for unit in receipt.units]), final])
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    text = _SIDE.join((_NEXT.join(expected), _NEXT.join(received), "final" if ended and not begun else "open"))
+    return sha256(text.encode()).hexdigest()
 
 
-def _row(unit: ExpectedUnit | ReceivedUnit) -> str:
-    return f"{plain_text(unit.line_id) or ''}{_BETWEEN}{_ARTICLES[_ARTICLE(unit)]}"
+def _line(line_id: str | None) -> str:
+    return "" if line_id is None else line_id if line_id.isdecimal() and line_id.isascii() else _alone(plain_text(line_id))
 
 
-def _article(ids: tuple[int | None, str | None, str | None, str | None, str | None]) -> str:
-    item, sku, barcode, variant, product = ids
-    texts = "" if item is None else str(item), TEXTS[sku], BARCODES[barcode], TEXTS[variant], TEXTS[product]
-    return _BETWEEN.join([text or "" for text in texts])
+def _article(facts: tuple[Any, ...]) -> str:
+    """What a unit is beside its line: five identifiers, then, of one that was received, its condition."""
+    item, sku, barcode, variant, product, *condition = facts
+    texts = [None if item is None else str(item), TEXTS[sku], BARCODES[barcode], TEXTS[variant], TEXTS[product], *condition]
+    return "".join([_BETWEEN + _alone(text) for text in texts])
+
+
+def _alone(text: str | None) -> str:
+    """Text that cannot hold one of the three signs, so that no identifier can imitate another box."""
+    if text is None:
+        return ""
+    return text if text.isprintable() and text[:1] != '"' else _text(text)
 
 
 _ARTICLES = Remembered(_article)
-
-
-def _plain_rows(units: Iterable[ExpectedUnit | ReceivedUnit]) -> list[str]:
-    return sorted([_text((*carried(unit), plain_text(unit.product_id), getattr(unit, "condition", None))) for unit in units])
 
 
 def fingerprint_of(evidence: str, policy: Policy) -> str:

@@ -309,9 +309,8 @@ class Case:
 
     def _pairs(self) -> Iterator[Draft]:
         settled = self.settled
-        for row, (columns, how) in settled.by.items():
-            if how.startswith(("bundle:", "substitute:")):
-                continue
+        for row in settled.disagreeing:
+            columns, how = settled.by[row]
             for kind in conflicting(settled.expected_ids[row], settled.received_ids[columns[0]]):
                 wanted, came = settled.expected[row], settled.received[columns[0]]
                 ours, theirs = settled.expected_ids[row][kind], settled.received_ids[columns[0]][kind]

@@ -11,8 +11,8 @@ to 14 digits; anything else compares as trimmed text. https://www.gs1.org/servic
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
 
 from loop_whiplash.returns.model import ExpectedUnit, ReceivedUnit
 
@@ -22,6 +22,8 @@ Ids = tuple[str | None, int | None, str | None, str | None, str | None]
 """What one unit carries, in the order of `TIERS`; None where it carries nothing."""
 
 TIERS = ("line", "item", "sku", "barcode", "variant")
+
+T = TypeVar("T")
 
 # Loop writes "N/A" and "" where it has nothing; exports of it change the case.
 _NOTHING = frozenset({"", "n/a"})
@@ -64,18 +66,17 @@ def plain_sku(value: Any) -> str | None:
     return None if text is None else text.casefold()
 
 
-class Remembered(dict[Any, str | None]):
+class Remembered(dict[Any, T], Generic[T]):
     """A bounded memory of a pure function: the same few thousand SKUs come again in every return."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable[[Any], T]) -> None:
         super().__init__()
         self.function = function
 
-    def __missing__(self, value: Any) -> str | None:
+    def __missing__(self, value: Any) -> T:
         if len(self) >= _REMEMBERED:
             self.clear()
-        answer: str | None = self.function(value)
-        self[value] = answer
+        answer = self[value] = self.function(value)
         return answer
 
 

@@ -15,7 +15,7 @@ from loop_whiplash.returns.model import ExpectedUnit, Receipt, ReceivedUnit, Rma
 
 from .assignment import MAX_SIDE, Assignment, assign
 from .decision import Pair, make_pair
-from .identifiers import TEXTS, TIERS, Ids, carried, label, plain_text
+from .identifiers import TEXTS, TIERS, Ids, carried, compare, label, plain_text
 from .optimum import lexicographic
 from .policy import Policy
 
@@ -26,7 +26,8 @@ __all__ = ["Settlement", "in_order", "line_order", "outcome_of", "received_in_or
 class Settlement:
     """Both sides in canonical order; every number is a place in `expected` or `received`.
 
-    `by`: expected → (received places, how). `partial`: a bundle → the components that came, not a full set.
+    `by`: expected → (received places, how). `disagreeing`: of those, the expected ones whose pair disagrees on a weaker
+    identifier. `partial`: a bundle → the components that came, not a full set.
     `instead`: expected → the received unit that seems to have come in its place. `short`, `leftover`: the others.
     """
 
@@ -37,6 +38,7 @@ class Settlement:
     left_out: list[ExpectedUnit]
     assignment: Assignment
     by: dict[int, tuple[tuple[int, ...], str]] = attrs.field(factory=dict)
+    disagreeing: list[int] = attrs.field(factory=list)
     partial: dict[int, tuple[int, ...]] = attrs.field(factory=dict)
     instead: dict[int, int] = attrs.field(factory=dict)
     short: list[int] = attrs.field(factory=list)
@@ -79,10 +81,12 @@ def settle(rma: Rma, receipts: Sequence[Receipt], policy: Policy) -> Settlement:
     assignment = assign(expected_ids, received_ids)
     result = Settlement(expected, received, expected_ids, received_ids, left_out, assignment)
     for row, column in assignment.pairs:
-        ours, theirs = expected_ids[row], received_ids[column]
-        # The strongest kind that both carry agrees, so it is the first that does.
-        tier = next(kind for kind in range(5) if ours[kind] is not None and ours[kind] == theirs[kind])
-        result.by[row] = (column,), f"{TIERS[tier]}:{ours[tier]}"
+        edge = compare(expected_ids[row], received_ids[column])
+        assert edge is not None  # `assign` pairs no others
+        tier, conflicts = edge
+        result.by[row] = (column,), f"{TIERS[tier]}:{expected_ids[row][tier]}"
+        if conflicts:
+            result.disagreeing.append(row)
     blocked_rows = {row for rows, _ in assignment.ambiguous for row in rows}
     blocked = {column for _, columns in assignment.ambiguous for column in columns}
     used = {column for column in assignment.column_of if column is not None}
