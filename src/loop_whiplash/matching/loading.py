@@ -113,10 +113,9 @@ def _converter(*, strict: bool) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=strict)
     for wanted, words in ((str, "text"), (int, "a whole number"), (bool, "true or false")):
         converter.register_structure_hook(wanted, _exactly(wanted, words))
-    converter.register_structure_hook(Decimal, _read_amount)
-    converter.register_structure_hook(timedelta, _read_length)
-    converter.register_structure_hook(datetime, _read_time)
-    converter.register_structure_hook(Verdict, _read_verdict)  # it is text too, and the hook for text would leave it that
+    # A verdict is text too, and the hook for text would leave it that.
+    for read in (_read_amount, _read_length, _read_time, _read_verdict):
+        converter.register_structure_hook(read)
     # cattrs takes any iterable for a tuple, and text is one.
     for item in (str, int):
         converter.register_structure_hook_func(partial(operator.eq, tuple[item, ...]), _reader_of_many(converter, item))  # type: ignore[valid-type]
@@ -143,7 +142,7 @@ def _say(error: BaseException, _: Any) -> str:
         return f"unknown setting {unknown}; known are {', '.join(known)}"
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing"
-    return str(error) or type(error).__name__
+    return str(error)
 
 
 # ------------------------------------------------------------------------------------------------------------ policies
@@ -169,7 +168,7 @@ def policy_from_dict(settings: Mapping[str, Any]) -> Policy:
         inner = _read_policy({**around, "name": row.get("name"), **own}, f"{path}.policy")
         rest = {key: value for key, value in row.items() if key != "policy"}
         profiles.append(_structure(_ProfileConditions, rest, path).profile(inner, path))
-    return attrs.evolve(policy, profiles=tuple(profiles)) if profiles else policy
+    return attrs.evolve(policy, profiles=profiles)
 
 
 def _read_policy(settings: Mapping[str, Any], path: str) -> Policy:
@@ -209,7 +208,7 @@ class _ProfileConditions(_twin(Profile, "Conditions", ("policy",))):  # type: ig
             raise PolicyError(f"{path}: {error}") from error
 
 
-def policy_from_toml(source: str | os.PathLike[str], *, table: str = "") -> Policy:
+def policy_from_toml(source: str | os.PathLike[str], table: str) -> Policy:
     if isinstance(source, str) and (not source.strip() or any(sign in source for sign in "=\n[")):
         text, where = source, "the TOML text"
     else:

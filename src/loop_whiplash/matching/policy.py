@@ -319,7 +319,7 @@ class Policy:
         """
         from .loading import policy_from_toml
 
-        return policy_from_toml(source, table=table)
+        return policy_from_toml(source, table)
 
 
 class Compiled:
