@@ -58,6 +58,14 @@ def test_a_block_is_skipped_only_with_a_reason_and_never_python(page: Path) -> N
     assert not unclosed, "a fence of Python says python"
 
 
+@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
+def test_code_fits_beside_both_menus(page: Path) -> None:
+    """The page has room for a hundred columns; what is longer is cut off until it is scrolled."""
+    shown = [block for block in blocks(page.read_text(encoding="utf-8")) if block.kind in ("python", "pycon")]
+    wide = [f"line {block.line + place}" for block in shown for place, line in enumerate(block.code.splitlines()) if len(line) > 100]
+    assert not wide, f"{page.name}: longer than 100 columns: {', '.join(wide)}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_inside_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
