@@ -74,13 +74,13 @@ GROUPS = {
     "planning-answers": Group(
         "planning",
         "answers verdicts shapes",
-        "test_plan_create test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process test_plan_table "
+        "test_plan_create test_plan_dates test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process test_plan_table "
         "test_plan_words",
     ),
     "planning-situation": Group(
         "planning",
         "situation plan",
-        "test_situation test_plan_create test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process "
+        "test_situation test_plan_create test_plan_dates test_plan_doubles test_plan_flags test_plan_parcels test_plan_people test_plan_process "
         "test_plan_table test_plan_words",
     ),
     "planning-settings": Group(

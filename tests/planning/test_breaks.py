@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -107,6 +108,23 @@ def test_what_each_side_says() -> None:
     )
 
 
+def test_a_side_that_was_not_read_says_nothing() -> None:
+    def said(**facts: Any) -> tuple[str, str]:
+        found = open_break("UNREADABLE", at=NOW, **facts)
+        return found.loop_says, found.whiplash_says
+
+    loop, whiplash = said(rma=rma(), receipts=(announced(),))
+    assert said() == ("", ""), "it is about nothing that a side could know"
+    assert said(return_id=7) == ("unknown to Loop", "no RMA")
+    assert said(rma=rma()) == (loop, "no RMA")
+    assert said(receipts=(announced(),)) == ("unknown to Loop", whiplash)
+    unread: dict[str, Any] = {"loop_read": False, "whiplash_read": False}
+    assert said(return_id=7, **unread) == ("", "")
+    assert said(return_id=7, loop_read=False) == ("", "no RMA")
+    assert said(return_id=7, whiplash_read=False) == ("unknown to Loop", "")
+    assert said(rma=rma(), receipts=(announced(),), **unread) == (loop, whiplash), "what is in hand is quoted all the same"
+
+
 def test_a_break_takes_its_words_from_the_table_unless_told_otherwise() -> None:
     kind = BREAKS["UNRESOLVED_ITEM"]
     plain = open_break("UNRESOLVED_ITEM", at=NOW)
@@ -174,6 +192,7 @@ def test_a_missed_webhook_is_counted() -> None:
     undated = missed_webhook(7, Journal(first_seen_at=met, found_by="sweep"), at=NOW)
     assert undated is not None
     assert (undated.return_id, undated.since) == (7, met)
+    assert (undated.loop_says, undated.whiplash_says) == ("", ""), "the sweep's look is over"
     unmet = missed_webhook(7, Journal(found_by="sweep"), at=NOW)
     assert unmet is not None
     assert unmet.since == NOW

@@ -126,6 +126,8 @@ def test_retry_said_twice_is_said_once(phase: str) -> None:
     assert heard(second, "person.retry", at=NOW + 5 * MINUTE).allowed_sends == 3
     first = evolve(KNOWN, process=sent(phase, sends=1, ago=0 * DAY))
     assert heard(first, "person.retry", at=NOW + MINUTE).allowed_sends == 2
+    undated = evolve(second, process=evolve(second.process, began_at=None))
+    assert heard(undated, "person.retry").allowed_sends == 3
 
 
 def test_retry_never_sends_again_what_is_confirmed() -> None:

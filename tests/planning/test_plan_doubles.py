@@ -8,6 +8,7 @@ import pytest
 from planning_stories import DAY, EMPTY, HOUR, MINUTE, NOW, announced, closed, counted, evolve, made, planned, rma, sending, sent
 
 from loop_whiplash.planning import DeleteRma, Journal, Plan, Settings
+from loop_whiplash.planning.breaks import BREAKS
 from loop_whiplash.returns.model import Receipt
 
 SECOND = timedelta(seconds=1)
@@ -74,6 +75,14 @@ def test_a_double_dates_from_the_second_one() -> None:
     assert since(announced(900), announced(901, created_at=None)) == NOW
     known = Journal(since={"DUPLICATE_IN_WMS": NOW - MINUTE})
     assert since(announced(900), announced(901, created_at=None), journal=known) == NOW - MINUTE
+
+
+def test_of_many_doubles_the_first_are_named() -> None:
+    dozen = [announced(number) for number in range(1, 13)]
+    assert doubles(*dozen).breaks[0].reason == "Whiplash has 12 RMAs for this return: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12."
+    more = doubles(*dozen, announced(13), announced(14))
+    assert more.breaks[0].reason == "Whiplash has 14 RMAs for this return: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, …."
+    assert more.breaks[0].whiplash_says.endswith("; RMA 12, status 100, 0 of 1 counted; and 2 more")
 
 
 def test_a_process_that_is_overdue_shows_beside_a_double() -> None:
@@ -147,6 +156,13 @@ def test_an_orphan_dates_from_when_it_was_first_seen_else_from_its_making() -> N
     assert planned(None, announced(created_at=NOW - 30 * DAY)).next_check_at == NOW + 7 * DAY
 
 
+def test_goods_of_a_return_that_loop_does_not_know_are_not_to_be_deleted() -> None:
+    (found,) = planned(None, counted(900), announced(901), journal=Journal(attached=(901,))).breaks
+    assert found.next_step == "Its goods are there: make a return for them in Loop, or send them back; the RMA itself stays as it is."
+    (found,) = planned(None, announced()).breaks
+    assert found.next_step == BREAKS["ORPHAN_IN_WMS"].next_step
+
+
 def test_what_neither_system_knows_ends_after_a_grace() -> None:
     def story(ago: object, **more: object) -> Plan:
         return planned(None, journal=Journal(first_seen_at=NOW - ago, **more))  # type: ignore[operator, arg-type]
@@ -172,10 +188,12 @@ def test_what_neither_system_knows_ends_after_a_grace() -> None:
 @pytest.mark.parametrize("facts", [{"loop_read": False}, {"whiplash_read": False}, {"loop_read": False, "whiplash_read": False}])
 def test_could_not_look_never_reads_as_nothing_there(facts: dict[str, bool]) -> None:
     for journal in (Journal(), Journal(process=sent(ago=DAY)), Journal(create=sending(HOUR)), OURS):
-        plan = planned(rma(), journal=journal, settings=DELETE, **facts)
+        plan = planned(None, journal=journal, settings=DELETE, **facts)
         assert (plan.row, plan.action) == (1, None)
         (found,) = plan.breaks
         assert (found.code, found.reason) == ("SOURCE_INCOMPLETE", "one side could not be read")
+        assert found.loop_says == ("unknown to Loop" if facts.get("loop_read", True) else "")
+        assert found.whiplash_says == ("no RMA" if facts.get("whiplash_read", True) else "")
 
 
 def test_what_cannot_be_read_is_tried_again_less_and_less_often() -> None:

@@ -34,6 +34,18 @@ def test_past_its_time_an_unseen_effect_is_a_break() -> None:
     assert planned(rma(), counted(), journal=Journal(process=sent(ago=DAY)), settings=longer).breaks == ()
 
 
+def test_an_answer_that_was_neither_yes_nor_no_is_told_at_once() -> None:
+    odd = Journal(process=sent("sending", reason="502"))
+    plan = planned(rma(), counted(), journal=odd)
+    (found,) = plan.breaks
+    assert (plan.row, plan.action, plan.next_check_at) == (3, None, NOW + HOUR)
+    assert (found.code, found.since) == ("ACTION_UNCONFIRMED", NOW - HOUR)
+    assert found.reason == "A process was sent; the answer: 502; its effect has not been seen."
+    (found,) = planned(rma(), counted(), journal=Journal(process=sent("sending", ago=DAY, reason="502"))).breaks
+    assert found.reason == "A process was sent; the answer: 502; its effect has not been seen in 1 day, 0:00:00."
+    assert planned(rma(), counted(), journal=Journal(process=sent("accepted", reason="502"))).breaks == ()
+
+
 def test_past_its_time_in_review_it_failed() -> None:
     (found,) = planned(rma(state="review"), counted(), journal=Journal(process=sent(ago=DAY))).breaks
     assert (found.code, found.since) == ("PROCESSING_FAILED", NOW - DAY)

@@ -174,6 +174,12 @@ def test_contradictions_name_both() -> None:
     )
 
 
+def test_defaults_cost_nothing_and_delete_nothing() -> None:
+    settings = Settings()
+    assert not any((settings.requires_label, settings.delete_orphans, settings.delete_duplicates, settings.allow_process_from_review))
+    assert settings.return_action == "no_action_required"
+
+
 def test_defaults_keep_what_is_promised() -> None:
     settings = Settings()
     assert settings.bound == timedelta(minutes=12)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from planning_stories import DAY, DEFAULTS, NOW, POLICY, announced, judge
+from datetime import datetime
+
+from planning_stories import DAY, DEFAULTS, NOW, POLICY, announced, judge, rma
 
 from loop_whiplash.matching.decision import Decision, Verdict
 from loop_whiplash.planning import Create, Journal, Observation
@@ -42,6 +44,19 @@ def test_a_return_that_nobody_knows() -> None:
 def test_there_is_no_drift_from_what_loop_does_not_know() -> None:
     observation = Observation(return_id=7, rma=None, receipts=(announced(),))
     assert Situation(observation, Journal(), policy=POLICY, settings=DEFAULTS, at=NOW, matcher=judge(None)).drift is None
+
+
+def test_a_date_more_than_a_day_ahead_is_no_date() -> None:
+    def dated(time: datetime) -> tuple[object, ...]:
+        ahead = rma(created_at=time, updated_at=time, label_updated_at=time, released_at=time)
+        observation = Observation(return_id=7, rma=ahead)
+        s = Situation(observation, Journal(), policy=POLICY, settings=DEFAULTS, at=NOW, matcher=judge(None))
+        return s.created_at, s.touched_at, s.last_scan_at, s.released_at
+
+    tomorrow = NOW + DAY
+    assert dated(tomorrow) == (tomorrow, tomorrow, tomorrow, tomorrow)
+    slip = tomorrow + A_BIT
+    assert dated(slip) == (NOW, None, NOW, slip), "that value was released is what counts, whenever"
 
 
 def test_a_fact_is_found_once_and_tells_what_it_means() -> None:
