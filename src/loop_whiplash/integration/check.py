@@ -30,7 +30,7 @@ WHAT_TO_DO: Mapping[tuple[str, int | None], str] = {
     ("loop.credentials", 401): "Check the key, and that it has the scope Returns: Loop answers 401 for a missing scope too.",
     ("loop.webhooks", 401): "Check the key, and that it has the scope Developer Tools: Loop answers 401 for a missing scope too.",
     ("loop.credentials", 404): "Check base_url of the LoopClient.",
-    ("whiplash.credentials", 404): "Check customer_id and base_url of the WhiplashClient: the id is Whiplash's own number of your account.",
+    ("whiplash.credentials", 404): "Check customer_id and base_url of the WhiplashClient: its me().customer_ids are those of this token.",
 }
 
 #: A vendor's clock may differ from ours by so much before it is said.
@@ -154,7 +154,13 @@ async def _whiplash(core: Core) -> list[Check]:
             found.append(Check(name=f"whiplash.{what}", status="failed", detail=str(refused), what_to_do=step))
     try:
         me = await core.whiplash.perform(get_me())
-        found.append(Check(name="whiplash.user", status="ok", detail=f"user {me.id}, role {me.role}"))
+        found.append(
+            Check(
+                name="whiplash.user",
+                status="ok",
+                detail=f"user {me.id}, role {me.role}, customers {', '.join(me.customer_ids) or 'not said'}",
+            )
+        )
     except ApiError as refused:
         # Not every token may ask who it is; listing returns is what counts.
         found.append(Check(name="whiplash.user", status="unknown", detail=str(refused)))
