@@ -81,13 +81,32 @@ def test_a_genuine_webhook_that_cannot_be_read_is_kept_aside_and_reported(house:
 
 
 def test_a_webhook_whose_return_can_be_read_and_nothing_else_makes_that_return_due(house: House) -> None:
+    """It is a hint: whatever else it holds is not looked at, so no change of its shape can hide a return, or a count."""
     ret = house.world.shopper.submit_return(1)
     body = json.dumps({"topic": "return", "trigger": "return.updated", "id": ret.id, "line_items": [{"line_item_id": 1, "price": "dear"}]})
     reply = to_loop(house, body.encode())
-    assert (reply.status, reply.return_id) == (202, ret.id)
+    assert (reply.status, reply.return_id) == (200, ret.id)
     assert house.case(ret).due_at == house.world.clock.now()
+    reply = to_whiplash(house, whiplash_body(str(ret.id), return_items="none", status={}))
+    assert (reply.status, reply.return_id) == (200, ret.id)
+    assert to_whiplash(house, whiplash_body(str(ret.id), id="??")).return_id == ret.id
+    assert [event.kind for event in house.case(ret).history] == ["loop.hint", "whiplash.hint", "whiplash.hint"]
     house.world.carrier.scan(ret, "pre_transit")
     assert [outcome.action for outcome in house.integration.run_due()] == ["CreateRma"]
+
+
+def test_a_webhook_about_a_return_that_does_not_say_which_is_kept_aside(house: House) -> None:
+    for topic in ("return", "label", "return.processing"):
+        assert to_loop(house, json.dumps({"topic": topic, "return_id": {}, "id": None}).encode()).status == 202
+    assert to_whiplash(house, whiplash_body(None, id=[])).status == 202
+    assert house.integration.health().asides == 4
+
+
+def test_a_failure_is_taken_in_whatever_else_came_with_it(house: House) -> None:
+    ret = house.world.shopper.submit_return(1)
+    body = {"topic": "return.processing", "trigger": "return.processing.failed", "return_id": str(ret.id), "message": ["?"], "source": 5}
+    assert to_loop(house, json.dumps(body).encode()).return_id == ret.id
+    assert house.case(ret).journal.failure == "Loop gave no reason"
 
 
 def test_a_webhook_of_another_topic_names_no_return_and_is_still_answered(house: House) -> None:

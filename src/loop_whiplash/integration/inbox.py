@@ -1,5 +1,7 @@
 """A webhook comes in: verify, store, then answer. It is never obeyed; it only makes one return due.
 
+Of a message only that is read which says whose return it is about; whatever else is in it may change its shape.
+
 What each answer means to the sender (https://docs.loopreturns.com/webhook-reference: a 4xx is never sent again, a 5xx
 five times): 200 stored; 202 genuine but unreadable, kept aside and reported; 401 the signature matches no secret;
 503 the ledger could not store it, send it again.
@@ -19,11 +21,10 @@ import attrs
 from loop_whiplash.errors import InvalidSignature, LedgerUnavailable, MalformedPayload
 from loop_whiplash.http.flow import Store
 from loop_whiplash.ledger.protocol import Event, Ledger
-from loop_whiplash.loop.webhooks import ProcessingFailed, decode_loop_event, verify_loop
+from loop_whiplash.loop.webhooks import PROCESSING_FAILED, read_loop_hint, verify_loop
 from loop_whiplash.returns import return_id_of
 from loop_whiplash.signatures import Headers, Verified
-from loop_whiplash.whiplash.models import ConsumerReturn
-from loop_whiplash.whiplash.webhooks import ConsumerReturnEvent, decode_whiplash_event, verify_whiplash
+from loop_whiplash.whiplash.webhooks import read_whiplash_hint, verify_whiplash
 
 from .core import Core
 
@@ -56,11 +57,11 @@ async def receive_loop(core: Core, body: bytes, headers: Headers) -> WebhookRepl
     """Take in one Loop webhook."""
 
     def read(body: bytes) -> Event:
-        event = decode_loop_event(body)
-        if isinstance(event, ProcessingFailed):
-            said = json.dumps({"message": event.message, "state": event.return_state})
-            return Event(kind="loop.processing_failed", return_id=event.return_id, at=core.now(), body=said.encode(), source="webhook")
-        return Event(kind="loop.hint", return_id=event.return_id, at=core.now(), body=body, source=f"{event.topic} {event.trigger}")
+        hint = read_loop_hint(body)
+        if (hint.topic, hint.trigger) == PROCESSING_FAILED:
+            said = json.dumps({"message": hint.payload.get("message"), "state": hint.payload.get("return_state")}).encode()
+            return Event(kind="loop.processing_failed", return_id=hint.return_id, at=core.now(), body=said, source="webhook")
+        return Event(kind="loop.hint", return_id=hint.return_id, at=core.now(), body=body, source=f"{hint.topic} {hint.trigger}")
 
     return await _receive(core, "loop", body, lambda: verify_loop(body, headers, core.loop_secrets), read)
 
@@ -69,20 +70,17 @@ async def receive_whiplash(core: Core, body: bytes, headers: Headers) -> Webhook
     """Take in one Whiplash webhook."""
 
     def read(body: bytes) -> Event:
-        event = decode_whiplash_event(body)
-        return_id = owner_of(core, event.consumer_return) if isinstance(event, ConsumerReturnEvent) else None
-        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=event.event_name or "")
+        hint = read_whiplash_hint(body)
+        return_id = owner_of(core, hint.consumer_return_id, hint.original_id)
+        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=hint.event_name or "")
 
     return await _receive(core, "whiplash", body, lambda: verify_whiplash(body, headers, core.whiplash_secrets), read)
 
 
-def owner_of(core: Core, consumer_return: ConsumerReturn) -> int | None:
+def owner_of(core: Core, consumer_return_id: int | None, original_id: str | None) -> int | None:
     """The Loop return a consumer return belongs to: by what a person or an adoption said, else by its original id."""
-    stored = core.ledger.get(rma_key(consumer_return.id))
-    if stored is not None:
-        return int(stored)
-    originator = consumer_return.originator
-    return return_id_of(originator.original_id if originator else None, core.settings.original_id_prefix)
+    stored = None if consumer_return_id is None else core.ledger.get(rma_key(consumer_return_id))
+    return int(stored) if stored is not None else return_id_of(original_id, core.settings.original_id_prefix)
 
 
 async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Verified], read: Callable[[bytes], Event]) -> WebhookReply:
@@ -100,9 +98,8 @@ async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Ve
             event = read(raw)
         except MalformedPayload as unreadable:
             kind, source = f"{system}.unreadable", str(unreadable)[:KEPT]
-            aside = Event(kind=kind, return_id=unreadable.return_id, at=core.now(), body=raw[:KEPT], source=source)
-            core.ledger.accept(aside, due_at=core.now() if unreadable.return_id else None)
-            reply = WebhookReply(status=202, body="kept aside: it could not be read", return_id=unreadable.return_id)
+            core.ledger.accept(Event(kind=kind, return_id=None, at=core.now(), body=raw[:KEPT], source=source), due_at=None)
+            reply = WebhookReply(status=202, body="kept aside: it could not be read")
             return reply, "it is genuine and could not be read: kept aside, and in the report as UNREADABLE"
         core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
         return WebhookReply(status=200, body="stored", return_id=event.return_id), ""

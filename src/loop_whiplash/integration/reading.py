@@ -211,7 +211,7 @@ async def _place(core: Core, both: Both, rows: list[ConsumerReturn]) -> None:
     """Give each row to the return it belongs to, as a receipt; a row takes fifty times as much room."""
 
     def owners() -> list[int | None]:
-        found = [owner_of(core, row) for row in rows]
+        found = [owner_of(core, row.id, row.originator.original_id if row.originator else None) for row in rows]
         _load(core, both.known, [owner for owner in found if owner is not None])
         return found
 

@@ -26,17 +26,21 @@ from .models import Return
 __all__ = [
     "LabelEvent",
     "LoopEvent",
+    "LoopHint",
     "OtherLoopEvent",
     "ProcessingFailed",
     "ReturnEvent",
     "Verified",
     "decode_loop_event",
     "parse_loop_webhook",
+    "read_loop_hint",
     "sign_loop",
     "verify_loop",
 ]
 
 HEADER = "X-Loop-Signature"
+PROCESSING_FAILED = ("return.processing", "return.processing.failed")
+_OF_A_RETURN = ("return", "label", "return.processing")
 MAX_BODY = 5_000_000
 """Bytes. A return of a hundred lines is a tenth of it."""
 
@@ -137,11 +141,42 @@ def parse_loop_webhook(body: bytes, headers: Headers, secrets: Sequence[Secret],
     return decode_loop_event(body, max_body=max_body)
 
 
+@attrs.frozen(kw_only=True)
+class LoopHint:
+    """What a message is about, and nothing else: enough to look at that return. `payload` is the whole of it, not decoded."""
+
+    topic: str | None
+    trigger: str | None
+    return_id: int | None
+    payload: Mapping[str, Any]
+
+
 def decode_loop_event(body: bytes, *, max_body: int = MAX_BODY) -> LoopEvent:
     """Decode a body that was verified before, e.g. one that was stored. Raises `MalformedPayload`.
 
     A message that is genuine but unreadable still names its return in `MalformedPayload.return_id`, where that can be read.
     """
+    hint = _opened(body, max_body)
+    topic, trigger = hint.topic, hint.trigger
+    try:
+        return _EVENTS.get((topic, trigger), _EVENTS.get((topic, None), _other))(hint.payload, topic, trigger)
+    except DecodeError as error:
+        message = f"the webhook ({topic}, {trigger}) is genuine but cannot be read: {error}"
+        raise MalformedPayload(message, return_id=hint.return_id) from None
+
+
+def read_loop_hint(body: bytes, *, max_body: int = MAX_BODY) -> LoopHint:
+    """Read of a verified body which return it is about. Raises `MalformedPayload`, also for a return's message that does not say which.
+
+    Whatever else a message holds may have changed its shape: it is not looked at.
+    """
+    hint = _opened(body, max_body)
+    if hint.return_id is None and hint.topic in _OF_A_RETURN:
+        raise MalformedPayload(f"the webhook ({hint.topic}, {hint.trigger}) is genuine but its return id cannot be read")
+    return hint
+
+
+def _opened(body: bytes, max_body: int) -> LoopHint:
     body = raw_bytes(body)
     if len(body) > max_body:
         raise MalformedPayload(f"the webhook has {len(body):,} bytes, more than the {max_body:,} allowed; it was not read")
@@ -151,18 +186,13 @@ def decode_loop_event(body: bytes, *, max_body: int = MAX_BODY) -> LoopEvent:
         raise MalformedPayload(f"the webhook cannot be read: {error}") from None
     if not isinstance(payload, Mapping):
         raise MalformedPayload("the webhook is no JSON object")
-    topic = payload.get("topic") if isinstance(payload.get("topic"), str) else None
-    trigger = payload.get("trigger") if isinstance(payload.get("trigger"), str) else None
-    return_id = _return_id(payload, topic)
-    try:
-        return _EVENTS.get((topic, trigger), _EVENTS.get((topic, None), _other))(payload, topic, trigger)
-    except DecodeError as error:
-        raise MalformedPayload(f"the webhook ({topic}, {trigger}) is genuine but cannot be read: {error}", return_id=return_id) from None
+    topic, trigger = (value if isinstance(value, str) else None for value in (payload.get("topic"), payload.get("trigger")))
+    return LoopHint(topic=topic, trigger=trigger, return_id=_return_id(payload, topic), payload=payload)
 
 
 def _return_id(payload: Mapping[str, Any], topic: str | None) -> int | None:
-    # `id` is the return's in topics return and label; elsewhere it is something else's.
-    for key in ("return_id", "id") if topic in ("return", "label") else ("return_id",):
+    # `id` is the return's in these topics; elsewhere it is something else's.
+    for key in ("return_id", "id") if topic in _OF_A_RETURN else ("return_id",):
         try:
             found = read_number_id(payload.get(key)) if payload.get(key) is not None else None
         except Unreadable:
@@ -192,5 +222,5 @@ def _other(payload: Mapping[str, Any], topic: str | None, trigger: str | None) -
 _EVENTS: Mapping[tuple[str | None, str | None], Callable[[Mapping[str, Any], str | None, str | None], LoopEvent]] = {
     ("return", None): _return,
     ("label", None): _label,
-    ("return.processing", "return.processing.failed"): _failed,
+    PROCESSING_FAILED: _failed,
 }

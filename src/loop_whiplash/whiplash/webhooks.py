@@ -13,12 +13,13 @@ https://docs.getwhiplash.com/webhooks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
-from loop_whiplash.decoding import NotJson, Record, decode, loads
+from loop_whiplash.decoding import NotJson, Record, Unreadable, decode, loads
+from loop_whiplash.decoding.values import read_ident, read_number_id
 from loop_whiplash.errors import DecodeError, MalformedPayload
 from loop_whiplash.signatures import Headers, Secret, Verified, digest, keys, raw_bytes, verify
 
@@ -29,11 +30,15 @@ __all__ = [
     "OtherWhiplashEvent",
     "Verified",
     "WhiplashEvent",
+    "WhiplashHint",
     "decode_whiplash_event",
     "parse_whiplash_webhook",
+    "read_whiplash_hint",
     "sign_whiplash",
     "verify_whiplash",
 ]
+
+T = TypeVar("T")
 
 HEADER = "X-WHIPLASH-SIGNATURE"
 MAX_BODY = 5_000_000
@@ -107,8 +112,51 @@ def parse_whiplash_webhook(body: bytes, headers: Headers, secrets: Sequence[Secr
     return decode_whiplash_event(body, max_body=max_body)
 
 
+@attrs.frozen(kw_only=True)
+class WhiplashHint:
+    """What a message is about, and nothing else: the consumer return's id at Whiplash and its original id, None where it names neither."""
+
+    event_name: str | None
+    consumer_return_id: int | None = None
+    original_id: str | None = None
+
+
 def decode_whiplash_event(body: bytes, *, max_body: int = MAX_BODY) -> WhiplashEvent:
     """Decode a body that was verified before, e.g. one that was stored. Raises `MalformedPayload`."""
+    payload, name, row = _opened(body, max_body)
+    if row is None:
+        return OtherWhiplashEvent(event_name=name, resource=_resource(payload), raw=payload)
+    try:
+        return ConsumerReturnEvent(event_name=name, consumer_return=decode(ConsumerReturn, row), raw=payload)
+    except DecodeError as error:
+        raise MalformedPayload(f"the webhook ({name}) is genuine but cannot be read: {error}") from None
+
+
+def read_whiplash_hint(body: bytes, *, max_body: int = MAX_BODY) -> WhiplashHint:
+    """Read of a verified body which consumer return it is about. Raises `MalformedPayload`, also for one's message that does not say which.
+
+    Whatever else a message holds may have changed its shape: it is not looked at.
+    """
+    _, name, row = _opened(body, max_body)
+    if row is None:
+        return WhiplashHint(event_name=name)
+    originator = row.get("originator")
+    number = _known(read_number_id, row.get("id"))
+    original_id = _known(read_ident, originator.get("original_id")) if isinstance(originator, Mapping) else None
+    if number is None and original_id is None:
+        raise MalformedPayload(f"the webhook ({name}) is genuine but neither id of its consumer return can be read")
+    return WhiplashHint(event_name=name, consumer_return_id=number, original_id=original_id)
+
+
+def _known(read: Callable[[object], T | None], value: object) -> T | None:
+    try:
+        return None if value is None else read(value)
+    except Unreadable:
+        return None
+
+
+def _opened(body: bytes, max_body: int) -> tuple[Mapping[str, Any], str | None, Mapping[str, Any] | None]:
+    """The payload, the name of the event, and the consumer return that it is about, if any."""
     body = raw_bytes(body)
     if len(body) > max_body:
         raise MalformedPayload(f"the webhook has {len(body):,} bytes, more than the {max_body:,} allowed; it was not read")
@@ -123,14 +171,9 @@ def decode_whiplash_event(body: bytes, *, max_body: int = MAX_BODY) -> WhiplashE
     # https://help.whiplash.com (article 360053541791): XML has a `webhook` root; a JSON body with one is read as well.
     if isinstance(payload.get("webhook"), Mapping) and not _named(payload):
         payload = payload["webhook"]
-    name = _named(payload)
-    body_of_return = payload.get("consumer_return")
-    if isinstance(body_of_return, Mapping) and (name is None or name.startswith("consumer_return.")):
-        try:
-            return ConsumerReturnEvent(event_name=name, consumer_return=decode(ConsumerReturn, body_of_return), raw=payload)
-        except DecodeError as error:
-            raise MalformedPayload(f"the webhook ({name}) is genuine but cannot be read: {error}") from None
-    return OtherWhiplashEvent(event_name=name, resource=_resource(payload), raw=payload)
+    name, row = _named(payload), payload.get("consumer_return")
+    ours = isinstance(row, Mapping) and (name is None or name.startswith("consumer_return."))
+    return payload, name, row if ours else None
 
 
 def _named(payload: Mapping[str, Any]) -> str | None:
