@@ -53,9 +53,9 @@ def test_clients_of_the_other_colour_are_refused(clients: dict[str, Any], kind: 
     [
         ("ledger", "returns.db", r'ledger must be a ledger, such as SQLiteLedger\("returns.db"\); it is a str'),
         ("ledger", MemoryLedger, "it is the class MemoryLedger"),
-        ("settings", None, r"settings must be Settings\(start=…\); read from a file: Settings.from_dict\(…\); it is None"),
+        ("settings", None, r"settings must be Settings\(start=…\); read from a file: Settings.from_toml\(…\); it is None"),
         ("settings", {"start": "2026-12-01T00:00:00Z"}, "it is a dict"),
-        ("policy", {"under_units": 1}, r"policy must be Policy\(…\); read from a file: Policy.from_dict\(…\); it is a dict"),
+        ("policy", {"under_units": 1}, r"policy must be Policy\(…\); read from a file: Policy.from_toml\(…\); it is a dict"),
         ("matcher", "match", r"matcher must be called like match: matcher\(rma, receipts, \*, policy, at\); it is a str"),
         ("matcher", lambda rma, receipts: None, "matcher must be called like match"),
     ],

@@ -72,8 +72,8 @@ class _Front(Generic[L, W]):
         is_ledger = not isinstance(ledger, type) and callable(getattr(ledger, "accept", None))
         for name, given, fits, wanted in (
             ("ledger", ledger, is_ledger, 'a ledger, such as SQLiteLedger("returns.db")'),
-            ("settings", settings, isinstance(settings, Settings), "Settings(start=…); read from a file: Settings.from_dict(…)"),
-            ("policy", policy, policy is None or isinstance(policy, Policy), "Policy(…); read from a file: Policy.from_dict(…)"),
+            ("settings", settings, isinstance(settings, Settings), "Settings(start=…); read from a file: Settings.from_toml(…)"),
+            ("policy", policy, policy is None or isinstance(policy, Policy), "Policy(…); read from a file: Policy.from_toml(…)"),
             ("matcher", matcher, is_matcher(matcher), f"called like match: {SHAPE}"),
         ):
             if not fits:
