@@ -411,6 +411,7 @@ def test_lengths_of_time_are_read_in_many_words(text: str) -> None:
         ({"min_condition_by_outcome": {"refund": 5}}, "5 is not text @ $.min_condition_by_outcome['refund']"),
         ({"over_unit": 1}, "unknown setting 'over_unit' (did you mean 'over_units'?); known are arrival_grace, bundles, currency, "),
         ({"over_unit": 1, "a": 2}, "unknown setting 'a', 'over_unit' (did you mean 'over_units'?); known are "),
+        ({"profile": []}, "unknown setting 'profile' (did you mean 'profiles'?); known are "),
         ({"profiles": {}}, "$.profiles: {} is not a list"),
         ({"profiles": ["x"]}, "$.profiles[0]: 'x' is not a mapping"),
         ({"profiles": [{"policy": {}}]}, "None is not text @ $.profiles[0].policy.name"),

@@ -137,7 +137,7 @@ def _problems(error: Exception, path: str = "$") -> list[str]:
 
 def _say(error: BaseException, _: Any) -> str:
     if isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
-        known = sorted(field.name for field in attrs.fields(error.cl) if field.init)
+        known = sorted([field.name for field in attrs.fields(error.cl)] + ["profiles"] * (error.cl is _PlainPolicy))
         unknown = ", ".join(f"{name!r}{meant(name, known)}" for name in sorted(error.extra_fields))
         return f"unknown setting {unknown}; known are {', '.join(known)}"
     if isinstance(error, KeyError):

@@ -87,7 +87,7 @@ def headline(report: Report) -> list[tuple[str, str]]:
     lines = [("Open", verdict_sentence(report))]
     if totals.breaks:
         lines.append(("At risk", ", ".join(at_risk(report))))
-        lines.append(("Of these", f"{totals.heals:,} heal, {totals.acknowledged:,} acknowledged, {totals.unacknowledged:,} not"))
+        lines.append(("Of these", f"{totals.heals:,} heal; {totals.acknowledged:,} acknowledged, {totals.unacknowledged:,} not"))
     if totals.oldest is not None:
         lines.append(("Oldest", f"since {day(totals.oldest.since)}, {shown(totals.oldest.code)}{_whose(totals.oldest.return_id)}"))
     rate = report.capture_rate
