@@ -62,8 +62,7 @@ def fold(journal: Journal, event: Happened, *, settings: Settings | None = None)
     taker = _TAKERS.get(event.kind)
     if taker is None:
         return journal
-    if journal.first_seen_at is None or event.at < journal.first_seen_at:
-        journal = attrs.evolve(journal, first_seen_at=event.at)
+    journal = attrs.evolve(journal, first_seen_at=min(journal.first_seen_at or event.at, event.at))
     return taker(journal, event.at, _said(event.body))
 
 
