@@ -133,6 +133,8 @@ def test_what_has_no_version_is_no_journal(stored: dict[str, Any]) -> None:
     ("field", "value", "said"),
     [
         ("held_by", 5, r"\$\.held_by is not text"),
+        ("held_by", None, r"\$\.held_by is not text"),
+        ("held_at", None, r"\$\.held_at is not a time in ISO 8601"),
         ("allowed_sends", "1", r"\$\.allowed_sends is not a whole number"),
         ("allowed_sends", True, r"\$\.allowed_sends is not a whole number"),
         ("allowed_sends", None, r"\$\.allowed_sends is not a whole number"),

@@ -63,17 +63,6 @@ class _Time:
 
 
 @attrs.frozen
-class _Optional:
-    codec: _Codec
-
-    def write(self, value: Any) -> Any:
-        return None if value is None else self.codec.write(value)
-
-    def read(self, value: Any) -> Any:
-        return None if value is None else self.codec.read(value)
-
-
-@attrs.frozen
 class _List:
     codec: _Codec
 
@@ -101,7 +90,10 @@ class _Map:
 
 @attrs.frozen
 class _Record:
-    """An attrs class whose fields are all in `codecs`; `default` None: nothing may be left out."""
+    """An attrs class whose fields are all in `codecs`; `default` None: nothing may be left out.
+
+    A field that may be None is so by default, and then is left out: a null is never written, nor read.
+    """
 
     cls: type[attrs.AttrsInstance]
     default: Any
@@ -136,9 +128,6 @@ _TEXT = _Plain(str, "text")
 _WHOLE = _Plain(int, "a whole number")
 _BOOL = _Plain(bool, "true or false")
 _TIME = _Time()
-_MAYBE_TEXT = _Optional(_TEXT)
-_MAYBE_TIME = _Optional(_TIME)
-_MAYBE_WHOLE = _Optional(_WHOLE)
 
 _CREATE = _Record(
     Create,
@@ -146,17 +135,17 @@ _CREATE = _Record(
     {
         "phase": _TEXT,
         "attempt": _WHOLE,
-        "original_id": _MAYBE_TEXT,
-        "began_at": _MAYBE_TIME,
-        "looked_at": _MAYBE_TIME,
-        "done_at": _MAYBE_TIME,
+        "original_id": _TEXT,
+        "began_at": _TIME,
+        "looked_at": _TIME,
+        "done_at": _TIME,
         "verified": _BOOL,
-        "consumer_return_id": _MAYBE_WHOLE,
+        "consumer_return_id": _WHOLE,
         "adopted": _BOOL,
         "lines": _Map(_List(_TEXT)),
-        "tracking": _MAYBE_TEXT,
-        "problem": _MAYBE_TEXT,
-        "problem_at": _MAYBE_TIME,
+        "tracking": _TEXT,
+        "problem": _TEXT,
+        "problem_at": _TIME,
         "allowed_attempts": _WHOLE,
     },
 )
@@ -166,11 +155,11 @@ _ACT = _Record(
     {
         "phase": _TEXT,
         "sends": _WHOLE,
-        "began_at": _MAYBE_TIME,
-        "settled_at": _MAYBE_TIME,
-        "evidence": _MAYBE_TEXT,
-        "reason": _MAYBE_TEXT,
-        "unseen_at": _MAYBE_TIME,
+        "began_at": _TIME,
+        "settled_at": _TIME,
+        "evidence": _TEXT,
+        "reason": _TEXT,
+        "unseen_at": _TIME,
         "answered": _BOOL,
     },
 )
@@ -178,24 +167,24 @@ _JOURNAL = _Record(
     Journal,
     EMPTY,
     {
-        "first_seen_at": _MAYBE_TIME,
-        "found_by": _MAYBE_TEXT,
-        "receipt_found_by": _MAYBE_TEXT,
+        "first_seen_at": _TIME,
+        "found_by": _TEXT,
+        "receipt_found_by": _TEXT,
         "create": _CREATE,
         "process": _ACT,
         "flag": _ACT,
         "flagged": _List(_TEXT),
-        "flag_evidence": _MAYBE_TEXT,
+        "flag_evidence": _TEXT,
         "allowed_sends": _WHOLE,
-        "held_by": _MAYBE_TEXT,
-        "hold_note": _MAYBE_TEXT,
-        "held_at": _MAYBE_TIME,
+        "held_by": _TEXT,
+        "hold_note": _TEXT,
+        "held_at": _TIME,
         "attached": _List(_WHOLE),
         "acknowledged": _Map(_Record(Acknowledged, None, {"until": _TIME, "by": _TEXT, "note": _TEXT})),
-        "seen": _Map(_Record(Seen, Seen(), {"counted_at": _MAYBE_TIME, "final_at": _MAYBE_TIME})),
+        "seen": _Map(_Record(Seen, Seen(), {"counted_at": _TIME, "final_at": _TIME})),
         "since": _Map(_TIME),
-        "failed_at": _MAYBE_TIME,
-        "failure": _MAYBE_TEXT,
+        "failed_at": _TIME,
+        "failure": _TEXT,
         "shadow": _List(_Map(_TEXT)),
     },
 )
