@@ -289,3 +289,60 @@ def test_the_cheapest_assignment_is_the_cheapest(seed: int) -> None:
     taken = [place for place in found if place is not None]
     assert len(set(taken)) == len(taken)
     assert all(costs[row][place] is not None for row, place in enumerate(found) if place is not None)
+
+
+def crowd(size: int, barcodes: str) -> tuple[list[ExpectedUnit], list[ReceivedUnit]]:
+    """One SKU, and barcodes that never agree; one of `barcodes` a side, or one a unit."""
+    expected = [expect(n, "A", barcode=f"b{n if barcodes == 'own' else n % 2}") for n in range(1, size + 1)]
+    counted = [count(f"u{n:03}", "A", barcode=f"c{n if barcodes == 'own' else n % 2}") for n in range(1, size + 1)]
+    return expected, counted
+
+
+def test_a_crowd_in_which_all_disagree_alike_needs_no_choice_either() -> None:
+    decision = judged(*crowd(70, "two"))
+    assert [(pair.line_id, pair.received_id) for pair in decision.pairs] == [(str(n), f"u{n:03}") for n in range(1, 71)]
+    assert {finding.code for finding in decision.findings} == {"IDENTIFIER_CONFLICT"}
+
+
+def test_too_many_kinds_of_look_alikes_are_not_looked_through() -> None:
+    decision = judged(*crowd(70, "own"))
+    assert decision.pairs == ()
+    assert [finding.code for finding in decision.findings if finding.rule == "assign"] == ["TOO_AMBIGUOUS"]
+    assert len(judged(*crowd(64, "own")).pairs) == 64
+
+
+def test_a_line_without_an_id_may_be_settled_by_a_unit_that_names_one() -> None:
+    """Bad input: then no unit that names a line can be told to belong to that line only."""
+    expected = [expect("", "A"), *[expect(n, f"S{n}") for n in range(1, 8)]]
+    counted = [count("u0", "A", line_id="99"), *[count(f"u{n}", f"S{n}", line_id=str(n)) for n in range(1, 8)]]
+    assert paired(expected, counted) == {"": "u0", **{str(n): f"u{n}" for n in range(1, 8)}}
+    assert paired(expected[:3], counted[:3]) == {"": "u0", "1": "u1", "2": "u2"}
+
+
+def test_a_line_that_is_listed_twice_is_settled_twice() -> None:
+    expected = [expect(1, "A"), expect(1, "A"), *[expect(n, f"S{n}") for n in range(2, 8)]]
+    counted = [count(f"v{n}", "A", line_id="1") for n in (1, 2)] + [count(f"u{n}", f"S{n}", line_id=str(n)) for n in range(2, 8)]
+    decision = judged(expected, counted)
+    assert len(decision.pairs) == 8
+    assert [finding.code for finding in decision.findings] == ["DUPLICATE_LINE"]
+
+
+@pytest.mark.parametrize("between", ["expected", "received"])
+def test_a_stronger_identifier_keeps_apart_what_a_much_weaker_one_would_join(between: str) -> None:
+    """The SKU does, whatever one side carries between it and the variant that all share."""
+    ours = {"barcode": "x"} if between == "expected" else {}
+    theirs = {"barcode": "x"} if between == "received" else {}
+    expected = [expect(n, f"S{n // 2}", variant_id="v", **ours) for n in range(100)]
+    counted = [count(f"u{n:03}", f"S{n // 2}", variant_id="v", **theirs) for n in range(1, 100)] + [
+        count("w", "S1", variant_id="v", **theirs)
+    ]
+    decision = judged(expected, counted)
+    assert [finding.code for finding in decision.findings] == ["OVER", "SHORT"]
+    assert len(decision.pairs) == 99
+
+
+def test_canonical_order_holds_for_many() -> None:
+    """One digit a row decides; none is lost."""
+    assert lexicographic([[0] * 24] * 24) == list(range(24))
+    assert lexicographic([[5, *[0] * 24]] * 24) == list(range(1, 25))
+    assert lexicographic([]) == cheapest([], []) == []

@@ -546,10 +546,10 @@ def test_an_outcome_of_several_words_may_have_a_condition_of_its_own() -> None:
 
 
 def test_a_kept_line_is_known_by_what_it_carries() -> None:
-    kept = rma(A, expect(2, "b", outcome="keep"))
+    kept = rma(A, expect(2, "B", outcome="keep"))
     said = "Unit u2 (B) came for line 2, which was not to come here."
-    decision = match(kept, [receipt(a, b)], policy=Policy(sku_case="ignore"), at=T)
-    assert [finding.message for finding in decision.findings if finding.code == "UNEXPECTED"] == [said]
+    decision = match(kept, [receipt(a, count("u2", "b"))], policy=Policy(sku_case="ignore"), at=T)
+    assert [finding.message for finding in decision.findings if finding.code == "UNEXPECTED"] == [said.replace("(B)", "(b)")]
     named = match(kept, [receipt(a, count("u2", "B", line_id="2"))], at=T)
     assert [finding.message for finding in named.findings if finding.blocking] == [said]
 
@@ -591,6 +591,11 @@ def test_an_allowed_surplus_is_named_with_the_line_it_belongs_to() -> None:
 def test_two_units_of_one_line_are_one_too_many() -> None:
     decision = match(rma(A, B), [receipt(count("u1", "A", line_id="1"), count("u3", "A", line_id="1"), b)], at=T)
     assert [(finding.code, finding.units) for finding in decision.findings] == [("OVER", ("u3",))]
+
+
+def test_a_unit_of_another_line_is_no_surplus_of_a_line_that_has_no_id() -> None:
+    decision = match(rma(expect("", "A")), [receipt(a, count("u2", "A", line_id="9"))], policy=Policy(over_units=1), at=T)
+    assert [(finding.code, finding.units) for finding in decision.findings] == [("WRONG_LINE_OF_ORDER", ("u2",))]
 
 
 def test_a_word_about_lateness_needs_no_limit_that_flags() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
 from typing import Any
@@ -112,6 +113,17 @@ def test_a_deadline_is_in_utc_whatever_is_asked_in() -> None:
     assert decision.deadline == T + 3 * DAY
     assert decision.deadline.tzinfo is UTC
     assert judged(receipt(a, at=T.replace(tzinfo=None))) == judged(receipt(a))
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+def test_a_time_without_a_zone_is_utc_wherever_the_process_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert judged(receipt(a, at=T.replace(tzinfo=None))).deadline == T + 3 * DAY
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_grace_of_a_short_return_runs_from_its_last_count() -> None:

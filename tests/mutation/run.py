@@ -51,7 +51,8 @@ GROUPS = {
     "matching-findings": Group(
         "matching",
         "findings judgement snapshots settlement",
-        "test_findings test_snapshots test_normalise test_short_ways test_bad_input test_policy",
+        "test_findings test_snapshots test_normalise test_short_ways test_bad_input test_policy test_assignment",
+        "test_assignment.py::test_nothing_is_ever_slow",
     ),
     "matching-decision": Group(
         "matching",

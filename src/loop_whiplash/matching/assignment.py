@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .identifiers import Ids, compare
+from .identifiers import Ids, compare, conflicting
 from .optimum import lexicographic
 
 __all__ = ["MAX_SIDE", "Assignment", "assign"]
@@ -74,18 +74,13 @@ def assign(expected: Sequence[Ids], received: Sequence[Ids]) -> Assignment:
     return result
 
 
-def _shared_kinds(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int]) -> list[int] | None:
-    """The kinds that every unit of both sides carries; None when some kind is carried by some only, on both sides."""
-    kinds = []
-    for kind in range(5):
-        left = sum(expected[row][kind] is not None for row in rows)
-        right = sum(received[column][kind] is not None for column in columns)
-        if not left or not right:
-            continue
-        if left != len(rows) or right != len(columns):
-            return None
-        kinds.append(kind)
-    return kinds
+def _shared_kinds(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int]) -> list[int]:
+    """The kinds that some unit carries on each side: the others can make no difference."""
+    return [
+        kind
+        for kind in range(5)
+        if any(expected[row][kind] is not None for row in rows) and any(received[column][kind] is not None for column in columns)
+    ]
 
 
 def _pair_if_clean(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> bool:
@@ -96,37 +91,35 @@ def _pair_if_clean(expected: Sequence[Ids], received: Sequence[Ids], rows: list[
         return False
     free: dict[tuple[str | int | None, ...], list[int]] = {}
     for column in reversed(columns):
-        free.setdefault(tuple([received[column][kind] for kind in kinds]), []).append(column)
-    chosen = []
+        key = tuple([received[column][kind] for kind in kinds])
+        if None in key:
+            return False
+        free.setdefault(key, []).append(column)
+    chosen = {}
     for row in rows:
         same = free.get(tuple([expected[row][kind] for kind in kinds]))
         if not same:
             return False
-        chosen.append(same.pop())
-    for row, column in zip(rows, chosen, strict=True):
+        chosen[row] = same.pop()
+    for row, column in chosen.items():
         result.column_of[row] = column
     result.linked.update(columns)
     return True
 
 
 def _pair_if_block(expected: Sequence[Ids], received: Sequence[Ids], rows: list[int], columns: list[int], result: Assignment) -> bool:
-    # Only kinds that both sides carry can make a difference; without the others many units are the same.
-    shown = [
-        kind
-        for kind in range(5)
-        if any(expected[row][kind] is not None for row in rows) and any(received[column][kind] is not None for column in columns)
-    ]
+    shown = _shared_kinds(expected, received, rows, columns)
     left = {tuple([expected[row][kind] for kind in shown]): row for row in rows}
     right = {tuple([received[column][kind] for kind in shown]): column for column in columns}
     if len(left) * len(right) > MAX_SIDE * MAX_SIDE:
         return False
-    first: tuple[int, int] | None = None
+    first = compare(expected[rows[0]], received[columns[0]])
+    if first is None:
+        return False
     for row in left.values():
         for column in right.values():
-            edge = compare(expected[row], received[column])
-            if edge is None or edge != (first or edge):
+            if compare(expected[row], received[column]) != first:
                 return False
-            first = edge
     for row, column in zip(rows, columns, strict=False):
         result.column_of[row] = column
     return True
@@ -147,10 +140,10 @@ def _settle_by_line(
             others.append(column)
             continue
         row = row_of.get(line)
-        edge = None if row is None else compare(expected[row], received[column])
-        if row is not None and edge is not None:
+        if row is not None:
             result.linked.add(column)
-            best[row] = min(best.get(row, (edge[1], column)), (edge[1], column))
+            found = len(list(conflicting(expected[row], received[column]))), column
+            best[row] = min(best.get(row, found), found)
     for row, (_, column) in best.items():
         result.column_of[row] = column
     return [row for row in rows if row not in best], others

@@ -188,9 +188,9 @@ class Case:
     def _ambiguous(self) -> Iterator[Draft]:
         for rows, columns in self.settled.assignment.ambiguous:
             units = [self.settled.expected[row].line_id for row in rows] + [self.settled.received[column].id for column in columns]
-            names = sorted(filter(None, (label(self.settled.expected[row]) for row in rows)))
+            name = min(filter(None, [label(self.settled.expected[row]) for row in rows]))
             message = f"{len(rows)} expected and {len(columns)} received units could be each other; a person has to tell them apart."
-            yield Draft("TOO_AMBIGUOUS", tuple(units), names[0] if names else None, message)
+            yield Draft("TOO_AMBIGUOUS", tuple(units), name, message)
 
     def _over_and_unexpected(self) -> Iterator[Draft]:
         settled = self.settled

@@ -21,22 +21,25 @@ def cheapest(costs: Sequence[Sequence[int | None]], unpaired: Sequence[int]) -> 
     >>> cheapest([[1, 2], [1, None]], [100, 100])
     [1, 0]
     """
-    width = len(costs[0]) if costs else 0
+    if not costs:
+        return []
+    width = len(costs[0])
     row_price = [0] * len(costs)
     column_price = [0] * width
-    column_of = [-1] * len(costs)
-    row_of = [-1] * width
+    column_of: dict[int, int] = {}
+    row_of: dict[int, int] = {}
     for start in range(len(costs)):
         distance: list[int | None] = [None] * width
         came_from = [start] * width
         waiting = list(range(width))
         visited: list[tuple[int, int, int]] = []  # row, column that led to it, distance
         row, travelled = start, 0
-        best_end, end_row, end_column = unpaired[start] - row_price[start], start, -1
+        best_end, end_row = unpaired[start], start
+        end_column: int | None = None
         while True:
             base = travelled - row_price[row]
             if base + unpaired[row] < best_end:
-                best_end, end_row, end_column = base + unpaired[row], row, -1
+                best_end, end_row = base + unpaired[row], row
             line = costs[row]
             nearest: int | None = None
             nearest_column = -1
@@ -52,28 +55,27 @@ def cheapest(costs: Sequence[Sequence[int | None]], unpaired: Sequence[int]) -> 
                     nearest, nearest_column = known, column
             if nearest is None or nearest >= best_end:
                 break
-            holder = row_of[nearest_column]
-            if holder < 0:
+            holder = row_of.get(nearest_column)
+            if holder is None:
                 best_end, end_row, end_column = nearest, came_from[nearest_column], nearest_column
                 break
             waiting.remove(nearest_column)
             visited.append((holder, nearest_column, nearest))
             row, travelled = holder, nearest
-        row_price[start] += best_end
+        row_price[start] = best_end
         for holder, column, far in visited:
             row_price[holder] += best_end - far
             column_price[column] -= best_end - far
-        # Walk back: every row on the path gives its column to the one after it.
-        row, column = end_row, end_column
+        # Walk back: each row on the path takes the column that led to the row before, down to the new row, which had none.
+        row, given = end_row, end_column
         while True:
-            previous = column_of[row]
-            column_of[row] = column
-            if column >= 0:
-                row_of[column] = row
-            if row == start:
+            freed = column_of.pop(row, None)
+            if given is not None:
+                column_of[row], row_of[given] = given, row
+            if freed is None:
                 break
-            row, column = came_from[previous], previous
-    return [None if column < 0 else column for column in column_of]
+            row, given = came_from[freed], freed
+    return [column_of.get(row) for row in range(len(costs))]
 
 
 def lexicographic(costs: Sequence[Sequence[int | None]]) -> list[int | None]:
@@ -85,8 +87,9 @@ def lexicographic(costs: Sequence[Sequence[int | None]]) -> list[int | None]:
     >>> lexicographic([[0, 0], [0, 0]])
     [0, 1]
     """
-    height = len(costs)
-    width = len(costs[0]) if costs else 0
+    if not costs:
+        return []
+    height, width = len(costs), len(costs[0])
     base = width + 1
     ties = base**height
     weights = [base ** (height - 1 - row) for row in range(height)]
