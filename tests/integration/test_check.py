@@ -80,6 +80,15 @@ def test_a_wrong_token_and_a_missing_scope_are_said(house: House) -> None:
     assert (found["whiplash.items"].status, found["whiplash.orders"].status, found["whiplash.user"].status) == ("failed", "ok", "unknown")
 
 
+def test_a_start_that_is_still_to_come_is_told(build: Callable[..., House]) -> None:
+    house = build()
+    assert checks(house)["settings.start"].ok
+    later = house.world.clock.now() + timedelta(days=30)
+    found = checks(build(settings={"start": later}))["settings.start"]
+    assert (found.status, found.detail) == ("warning", f"{later:%Y-%m-%d %H:%M} UTC is still to come")
+    assert "begin no later than now" in found.what_to_do
+
+
 def test_a_wrong_customer_is_told_by_the_argument_it_came_in(house: House) -> None:
     house.fault("whiplash", "GET", "/consumer_returns", answers(404, {"error": "not found"}), times=9)
     assert "Check customer_id and base_url of the WhiplashClient" in checks(house)["whiplash.credentials"].what_to_do

@@ -79,6 +79,7 @@ def _trials(core: Core, loop_url: str | None, whiplash_url: str | None) -> list[
         ("whiplash.webhooks", lambda: _whiplash_webhooks(core, whiplash_url)),
         ("secrets", lambda: _secrets(core)),
         ("loop.automatic_processing", lambda: _automatic(core)),
+        ("settings.start", lambda: _start(core)),
         ("ledger", lambda: _ledger(core)),
     ]
 
@@ -271,6 +272,16 @@ def _paid_unseen(journal: Mapping[str, Any], summary: Mapping[str, Any]) -> bool
     """
     announced = journal.get("create", {}).get("phase") == "done"
     return announced and summary.get("row") == 6 and not journal.get("seen") and not journal.get("process")
+
+
+async def _start(core: Core) -> list[Check]:
+    """Whether anything would be acted on yet. `Integration` has seen to it that there is a start."""
+    start = core.settings.start or core.now()
+    when = f"{start.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if start > core.now():
+        what = "Returns created before it are never acted on: begin no later than now, or wait."
+        return [Check(name="settings.start", status="warning", detail=f"{when} is still to come", what_to_do=what)]
+    return [Check(name="settings.start", status="ok", detail=f"{core.settings.mode}, for returns created since {when}")]
 
 
 async def _ledger(core: Core) -> list[Check]:

@@ -204,7 +204,7 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         self._run(people.forget(self._core, return_id))
 
     def check(self, *, loop_url: str | None = None, whiplash_url: str | None = None) -> list[Check]:
-        """Try credentials, scopes, subscriptions, secrets, clocks and the ledger; each answer says what to do. Changes nothing.
+        """Try credentials, scopes, subscriptions, secrets, clocks, start and the ledger; each answer says what to do. Changes nothing.
 
         Args:
             loop_url, whiplash_url: where webhooks should arrive; without it, any subscription counts.
