@@ -302,7 +302,7 @@ def speed(count: int, receipts_open: bool) -> dict[str, Any]:
 
 
 def memory(count: int, receipts_open: bool) -> dict[str, Any]:
-    """Bytes a return that a reconciliation adds at its peak, beyond the rows in hand: resident, and as tracemalloc counts them."""
+    """Bytes a return that a reconciliation adds to the memory of this process at its peak, beyond the rows in hand."""
     reconcile(*feeds(2 * CHUNK, receipts_open, floor=False), policy=Policy(), at=NOW)  # code, caches and rows in hand are not counted
     sides = feeds(count, receipts_open, floor=False)
     gc.collect()
@@ -310,12 +310,7 @@ def memory(count: int, receipts_open: bool) -> dict[str, Any]:
     report = reconcile(*sides, policy=Policy(), at=NOW)
     peak = _resident()
     assert len(report.breaks) > 0
-    del report, sides
-    return {
-        "returns": count,
-        "resident_bytes_a_return": round((peak - before) / count, 1),
-        **traced(min(count, 100_000), receipts_open),
-    }
+    return {"returns": count, "resident_bytes_a_return": round((peak - before) / count, 1)}
 
 
 def _resident() -> int:
@@ -417,6 +412,7 @@ def main() -> None:
         show(html(asked.html), asked.json)
     elif asked.memory:
         show(memory(asked.returns, asked.open_receipts), asked.json)
+        show(traced(min(asked.returns, 100_000), asked.open_receipts), asked.json)
     else:
         sizes = (10_000, 100_000, 1_000_000) if asked.growth else (asked.returns,)
         for count in sizes:
