@@ -71,6 +71,17 @@ def test_a_side_that_is_down_is_said_and_nothing_is_done_or_closed(quiet: House,
     assert report.actions == {"CreateRma": 1, "Process": 1}
 
 
+def test_a_key_that_is_no_good_is_said_once(quiet: House) -> None:
+    quiet.shipped(1)
+    quiet.shipped(1)
+    swept(quiet, hours=1)
+    quiet.fault("loop", "GET", "/", answers(401, {"message": "no"}), times=10_000)
+    loop = swept(quiet, days=1).sides[0]
+    assert not loop.complete
+    assert [problem.partition(":")[0] for problem in loop.problems] == ["Loop answered GET /warehouse/return/list with 401"]
+    assert loop.notes == ()
+
+
 def test_the_watermark_waits_for_a_whole_pass(quiet: House) -> None:
     ret = quiet.shipped(1)
     quiet.fault("loop", "GET", "/warehouse/return/list", answers(500), times=4)

@@ -164,7 +164,8 @@ async def _second_opinion(core: Core, both: Both) -> None:
     try:
         rows = await core.loop.perform(get_asn(both.began - timedelta(days=1), both.began))
     except ApiError as unread:
-        loop.notes.append(f"The ASN, which is a second opinion, could not be read: {unread}")
+        if not loop.refuses(unread):
+            loop.notes.append(f"The ASN, which is a second opinion, could not be read: {unread}")
         return
     unknown = {row.return_line_item_id: row.order_name for row in rows if row.return_line_item_id not in loop.lines}
     for order_name in sorted({name for name in unknown.values() if name})[:ASN_ORDERS]:

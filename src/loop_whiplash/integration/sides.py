@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from loop_whiplash.errors import ApiError, DecodeError, LoopWhiplashError
+from loop_whiplash.errors import ApiError, AuthenticationFailed, DecodeError, LoopWhiplashError
 from loop_whiplash.ledger.protocol import CaseRow
 from loop_whiplash.planning.model import EMPTY, Journal, Observation
 from loop_whiplash.reconciliation import SideReport
@@ -84,12 +84,18 @@ class Side:
     notes: list[str] = attrs.field(factory=list)
     unreadable: dict[int, str] = attrs.field(factory=dict)
     _failures: int = 0
+    _refused: bool = False
 
     def fail(self, why: Exception | str) -> None:
         """Something was left unread."""
         self.complete = False
-        if str(why) not in self.problems:
+        if str(why) not in self.problems and not self.refuses(why):
             self.problems.append(str(why))
+        self._refused = self._refused or isinstance(why, AuthenticationFailed)
+
+    def refuses(self, why: Exception | str) -> bool:
+        """It has said before that the key or token is no good: once is enough for a reader."""
+        return self._refused and isinstance(why, AuthenticationFailed)
 
     def answered(self, failure: ApiError | None = None) -> None:
         """One more request was answered, or failed."""
