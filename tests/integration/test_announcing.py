@@ -272,3 +272,15 @@ def test_it_is_announced_from_the_chosen_label_status_on_never_on_that_status_al
     house.world.carrier.scan(ret, "delivered")
     house.run(hours=2)
     assert house.rmas(ret) == 1
+
+
+def test_a_look_up_that_is_refused_is_not_repeated_every_minute(house: House) -> None:
+    ret = house.shipped(1)
+    house.fault("whiplash", "GET", "/orders", answers(422, {"error": "unknown predicate"}), times=9999)
+    house.run(hours=4)
+    asked = sum(path == "/orders" for _, _, path in house.calls)
+    assert 4 <= asked <= 20
+    assert any("422" in reason for reason in house.case(ret).reasons)
+    house.faults.clear()
+    house.run(hours=1)
+    assert house.rmas(ret) == 1

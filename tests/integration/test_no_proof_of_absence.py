@@ -98,3 +98,35 @@ def test_a_return_that_comes_without_its_lines_is_not_one_with_nothing_to_ship(b
     house.faults.clear()
     house.run(days=1)
     assert (house.rmas(ret), house.codes(ret.id)) == (1, [])
+
+
+def test_a_list_that_does_not_show_an_rma_is_no_proof_that_it_is_gone(house: House) -> None:
+    # Two pages name the condition differently (id_in, ids_in): a server that does not know ours may answer with nothing.
+    ret = house.world.shopper.submit_return(1)
+    house.world.warehouse.announce(ret)  # without our id: only its own id finds it
+    house.world.carrier.scan(ret, "pre_transit")
+    house.run(hours=1)
+    assert house.case(ret).journal.create.adopted
+    house.run(days=3)
+    house.integration.sweep()  # the next one does not read as far back as the RMA
+    house.run(days=3)
+    house.world.clock.advance(hours=1)
+    house.fault("whiplash", "GET", "id_in", answers(200, []), times=99)
+    report = house.integration.sweep()
+    assert (report.complete, report.counts) == (True, {})
+    assert house.codes(ret.id) == []
+
+
+def test_an_rma_that_is_gone_is_missed_by_a_sweep_too(house: House) -> None:
+    ret = house.announced(1)
+    house.run(days=4)
+    house.run(days=3)
+    house.integration.sweep()  # the next one does not read as far back as the RMA
+    house.run(days=3)
+    house.world.clock.advance(hours=1)
+    (rma,) = house.world.truth.live_rmas(ret.id)
+    notice = house.world.whiplash.notice(rma)
+    house.world.whiplash.delete(notice, by="warehouse")
+    report = house.integration.sweep()
+    assert report.complete
+    assert house.codes(ret.id) == ["MISSING_IN_WMS"]

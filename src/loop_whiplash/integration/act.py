@@ -152,7 +152,9 @@ def _facts(rma: Rma) -> object:
 
 # --------------------------------------------------------------------------------------------------- send once
 
-#: How long after a refused key or scope the same is tried again.
+#: What passes by itself.
+PASSING = (ConnectionFailed, RateLimited, TimedOut, ServerError, OutcomeUnknown)
+#: How long after a refused key, a refused search, or an answer that cannot be read the same is tried again.
 AFTER_LOCKED_OUT = timedelta(minutes=15)
 #: Replies that prove the request had no effect.
 NOT_MADE = (ConnectionFailed, RateLimited, AuthenticationFailed, ScopeMissing)
@@ -436,6 +438,6 @@ async def _delete(step: Step, action: DeleteRma) -> Acted:
 
 def _later(core: Core, refusal: ApiError | ListIncomplete) -> datetime:
     """When to try again what was surely not made: soon where it passes by itself, as the vendor asks; later where somebody must act."""
-    soon = AFTER_LOCKED_OUT if isinstance(refusal, (AuthenticationFailed, ScopeMissing)) else SETTLE_AFTER
+    soon = SETTLE_AFTER if isinstance(refusal, PASSING) else AFTER_LOCKED_OUT
     wait = timedelta(seconds=getattr(refusal, "retry_after", None) or 0)
     return core.now() + min(max(wait, soon), core.settings.recheck)
