@@ -167,6 +167,7 @@ def test_the_account_of_another_customer_is_noticed_and_nothing_is_made_there(bu
 
     def elsewhere(request: Any, send: Any) -> Any:
         headers = {name: value for name, value in request.headers.items() if name.lower() != "x-customer-id"}
+        other.clock.advance_to(house.world.clock.now())  # one time for both, or the limit of ten a second is soon reached
         return other.answer("whiplash", attrs.evolve(request, headers=headers))
 
     house.fault("whiplash", "GET", "/", elsewhere, times=10_000)
@@ -187,6 +188,17 @@ def test_a_few_that_are_gone_are_gone(quiet: House) -> None:
     report = swept(quiet, days=2)
     assert report.complete
     assert report.counts == {"MISSING_IN_WMS": 1, "ORPHAN_IN_WMS": 2}
+
+
+def test_rmas_of_cancelled_returns_that_people_deleted_are_no_sign_of_a_wrong_account(quiet: House) -> None:
+    returns = [quiet.shipped(1) for _ in range(8)]
+    swept(quiet, hours=1)
+    for ret in returns[:5]:
+        quiet.world.people.cancel(ret)
+        quiet.world.warehouse.delete(ret)  # as ORPHAN_IN_WMS bids; the returns are watched for 90 days all the same
+    for _ in range(3):
+        report = swept(quiet, days=2)
+        assert (report.complete, report.counts) == (True, {})
 
 
 # ------------------------------------------------------------------------------------------------------ rows nobody can read

@@ -108,9 +108,13 @@ class Side:
         """It failed too often in a row to go on asking."""
         return self._failures >= PATIENCE
 
+    def too_many(self, absent: int, known: int, limit: float) -> bool:
+        """Are so many absent that it cannot be so many deletions?"""
+        return absent > max(FEW, limit * known)
+
     def compare(self, absent: int, known: int, limit: float, what: str) -> None:
         """Too many absent ids are the wrong key rather than so many deletions."""
-        if absent > max(FEW, limit * known):
+        if self.too_many(absent, known, limit):
             self.distrusted = True
             self.fail(
                 f"{self.name} does not know {absent:,} of {known:,} {what}; that is more likely the wrong key, shop or customer than so "
