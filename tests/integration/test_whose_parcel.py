@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from house import House
 
-from loop_whiplash import MemoryLedger
+from loop_whiplash import LedgerUnavailable, MemoryLedger
 from loop_whiplash.simulator import World
 
 
@@ -115,3 +115,29 @@ def test_a_counted_rma_met_for_the_first_time_is_not_paid_on_where_a_person_atta
     house.run(days=2)
     assert not first.was_processed
     assert house.case(second).journal.attached == (made.id,)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_parcel_is_somebodys_though_the_ledger_fails_while_it_is_attached(stored: bool) -> None:
+    # Seed 50 of all faults: whose it is was stored, the word was not; the goods were counted for nobody.
+    world = World(seed=1)
+    ledger = MemoryLedger(clock=world.clock.now)
+    house = House(world=world, ledger=ledger)
+    first, second = alike(house)
+    parcel = world.warehouse.receive_unexpected(first.skus)
+    house.integration.attach(first.id, parcel.id, by="ana")
+    house.integration.hold(first.id)
+    house.run(hours=1)
+
+    def fails(key: str, value: str | None) -> None:
+        if stored:
+            MemoryLedger.put(ledger, key, value)
+        raise LedgerUnavailable("the connection broke while it was committed")
+
+    ledger.put = fails  # type: ignore[method-assign]
+    with pytest.raises(LedgerUnavailable):
+        house.integration.attach(second.id, parcel.id, by="bob")
+    del ledger.put
+    house.integration.release(first.id)
+    house.run(days=1)
+    assert (first.was_processed, second.was_processed) == (not stored, stored)

@@ -119,11 +119,13 @@ async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str
     _check("consumer_return_id is Whiplash's id of a consumer return", consumer_return_id)
     _check("return_id is Loop's return id", return_id)
     key = rma_key(consumer_return_id)
+    # The word first: should the ledger fail in between, the parcel is still the other's, and never nobody's.
+    await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)
     owner = await Store(lambda: core.ledger.put_first(key, str(return_id)))
     if owner != str(return_id):
         await Store(lambda: core.ledger.put(key, str(return_id)))
         await _say(core, int(owner), "detach", consumer_return_id=consumer_return_id, by=by)
-    await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)
+        await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)  # the first may have been taken in before
 
 
 async def forget(core: Core, return_id: int) -> None:
