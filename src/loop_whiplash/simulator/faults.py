@@ -201,6 +201,7 @@ def _say(run: Run, rng: random.Random) -> None:
         case "attach":
             strays = [each.id for each in world.whiplash.notices() if each.original_id is None and each.id not in run.record.attached]
             if strays:
+                run.record.touched.add(return_id)  # also if the ledger breaks in the midst of it
                 crew.say(people.attach, return_id, rng.choice(strays), by="kim")
         case _:
             crew.advance(return_id)

@@ -88,7 +88,7 @@ class Record:
         acted: requests that act, as they left. asked: return id → the last question to the matcher.
         wrong: what was seen to be wrong while it happened, as (promise, return id or None, sentence).
         attached: consumer return id → return id, by a person's word or an adoption; attached_at: since when.
-        touched: returns to which a person attached a box, which may be another's.
+        touched: returns to which a person attached a box, or was about to, which may be another's.
         replies: webhooks answered, by status.
         reports: sweeps that ended, as (complete, codes). keyless: the key was another shop's for a while.
     """
@@ -140,7 +140,6 @@ class Record:
             case "person.retry":
                 self.retries[event.return_id] += 1
             case "person.attach":
-                self.touched.add(event.return_id)
                 self.attach(int(json.loads(event.body)["consumer_return_id"]), event.return_id)
 
     def attach(self, consumer_return_id: int, return_id: int) -> None:
