@@ -66,9 +66,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a long number": lambda: b'{"topic":"return","id":' + b"9" * 1_000_000 + b"}",
     "a large exponent": lambda: b'{"topic":"return","id":7,"total":{"x":1e999999999}}',
     "a price that is a bomb": lambda: b'{"topic":"return","id":7,"line_items":[{"line_item_id":1,"price":1e999999}]}',
-    "a price with a million digits": lambda: (
-        b'{"topic":"return","id":7,"line_items":[{"line_item_id":1,"price":"' + b"9" * 1_000_000 + b'"}]}'
-    ),
     "not a number": lambda: b'{"topic":"return","id":NaN}',
     "half a surrogate": lambda: b'{"topic":"return","id":7,"order_name":"\\ud800"}',
     "an entity bomb": lambda: b'<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><x>&b;</x>',
@@ -86,6 +83,16 @@ def test_a_bomb_is_answered_soon_and_little_of_it_is_kept(house: tuple[World, In
     assert time.process_time() - began < 2.0
     assert sum(each.stat().st_size for each in path.parent.iterdir()) < 1_000_000
     assert integration.handle_loop(loop_return_webhook().body, loop_return_webhook().headers(world.loop_secret)).status == 200
+
+
+def test_a_bomb_in_what_is_not_read_is_a_hint_like_any_other(house: tuple[World, Integration, Path]) -> None:
+    world, integration, _ = house
+    body = b'{"topic":"return","id":7,"line_items":[{"line_item_id":1,"price":"' + b"9" * 1_000_000 + b'"}]}'
+    began = time.process_time()
+    reply = integration.handle_loop(body, sign_loop(body, world.loop_secret))
+    integration.run_due()
+    assert (reply.status, reply.return_id) == (200, 7)
+    assert time.process_time() - began < 2.0
 
 
 def test_forged_bombs_leave_nothing_behind(house: tuple[World, Integration, Path]) -> None:
