@@ -79,6 +79,8 @@ def test_fewer_conflicts_come_before_canonical_order() -> None:
     counted = [count("u1", "A", barcode="y"), count("u2", "A", barcode="x")]
     assert paired(expected, counted) == {"1": "u2", "2": "u1"}
     assert paired([expect(1, "A", barcode="x")], [count("u1", "A", barcode="z"), count("u2", "A")]) == {"1": "u2"}
+    two, one = count("u1", "A", barcode="y", variant_id="w"), count("u2", "A", barcode="y", variant_id="v")
+    assert paired([expect(1, "A", barcode="x", variant_id="v")], [two, one]) == {"1": "u2"}
 
 
 def test_canonical_order_leaves_the_dearest_and_the_damaged_without_a_partner() -> None:
@@ -346,3 +348,25 @@ def test_canonical_order_holds_for_many() -> None:
     assert lexicographic([[0] * 24] * 24) == list(range(24))
     assert lexicographic([[5, *[0] * 24]] * 24) == list(range(1, 25))
     assert lexicographic([]) == cheapest([], []) == []
+    random = Random("many")
+    costs: list[list[int | None]] = [[random.choice((0, 0, 1, None)) for _ in range(15)] for _ in range(15)]
+
+    def price(rows: list[list[int | None]]) -> int:
+        return sum(99 if place is None else rows[row][place] or 0 for row, place in enumerate(cheapest(rows, [99] * 15)))
+
+    least, found = price(costs), lexicographic(costs)
+    for row, place in enumerate(found):
+        for earlier in range(15 if place is None else place):
+            instead = [[cost if column == earlier else None for column, cost in enumerate(costs[row])]]
+            if costs[row][earlier] is not None:
+                assert price([*costs[:row], *instead, *costs[row + 1 :]]) > least
+        costs[row] = [cost if column == place else None for column, cost in enumerate(costs[row])]
+    assert price(costs) == least
+
+
+def test_what_is_left_of_one_piece_is_known_when_the_next_is_solved() -> None:
+    expected, counted = [], []
+    for n in range(1, 4):
+        expected += [expect(2 * n, f"S{n}", barcode=f"b{n}"), expect(2 * n + 1, f"S{n}")]
+        counted += [count(f"u{n}", f"S{n}", barcode=f"b{n}"), count(f"v{n}", barcode=f"b{n}"), count(f"w{n}", f"S{n}")]
+    assert [finding.code for finding in judged(expected, counted).findings] == ["OVER", "OVER", "OVER"]

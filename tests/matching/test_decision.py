@@ -412,6 +412,9 @@ def test_no_identifier_can_imitate_another_box() -> None:
         (rma(expect(1, f"A{side}B")), receipt(count("u1", "A", "damaged"))),
         (rma(expect(1, f"A{side}B")), receipt(a, final=False)),
         (rma(expect(1, f"A{side}B", product_id="p")), receipt(a)),
+        (rma(expect(1, json.dumps(f"A{side}B"))), receipt(a)),
+        (rma(expect("L-1", "A")), receipt(a)),
+        (rma(expect(f"L{side}1", "A")), receipt(a)),
     ]
     assert len({evidence(*box) for box in boxes}) == len(boxes)
     again = (rma(expect(1, f" A{side}B")), receipt(a, at=None))

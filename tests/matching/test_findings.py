@@ -566,6 +566,17 @@ def test_lengths_of_time_are_said_in_the_largest_whole_unit(length: timedelta, w
     assert decision.findings[0].message.startswith(f"A finished receipt rests {words}, until 2026-01-")
 
 
+@pytest.mark.parametrize(
+    ("carried", "identifier"),
+    [
+        ({"sku": " Z ", "barcode": "7"}, "sku:Z"), ({"sku": "N/A", "barcode": "7", "item_id": 5}, "barcode:7"),
+        ({"item_id": 5, "variant_id": "v"}, "item:5"), ({"variant_id": "v"}, "variant:v"), ({"line_id": "9"}, "line:9"),
+    ],
+)  # fmt: skip
+def test_a_unit_is_named_by_the_most_readable_it_carries(carried: dict[str, Any], identifier: str) -> None:
+    assert match(rma(A), [receipt(a, count("u2", **carried))], at=T).findings[0].identifier == identifier
+
+
 def test_an_identifier_with_a_colon_is_said_whole() -> None:
     decision = match(rma(A), [receipt(a, count("u2", barcode="urn:x:1"))], at=T)
     assert decision.findings[0].message == "Unit u2 (barcode urn:x:1) is not in this return."

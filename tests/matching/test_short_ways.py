@@ -104,6 +104,14 @@ def test_equal_units_are_paired_in_canonical_order() -> None:
     assert decision == long_way(expected, counted)
 
 
+def test_equal_units_are_equal_however_their_skus_are_written() -> None:
+    expected, counted = rma(A, B, expect(3, "a")), receipt(count("u1", "a"), count("u2", "b"), count("u3", "A"))
+    policy = Policy(sku_case="ignore")
+    decision = match(expected, [counted], policy=policy, at=T)
+    assert [(pair.line_id, pair.received_id) for pair in decision.pairs] == [("1", "u1"), ("2", "u2"), ("3", "u3")]
+    assert decision == long_way(expected, counted, policy=policy)
+
+
 DOUBTS: Sequence[tuple[Rma, Receipt]] = [
     (rma(A, B), receipt(a)),
     (rma(A), receipt(a, b)),
