@@ -13,16 +13,21 @@ from loop_whiplash.simulator import World
 
 
 class Asked(MemoryLedger):
-    """A ledger in which something happens just after a fact was asked for the first time."""
+    """A ledger in which something happens just after a fact was asked for, or put, the first time."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.after_asking: dict[str, Callable[[], object]] = {}
+        self.after_putting: dict[str, Callable[[], object]] = {}
 
     def get(self, key: str) -> str | None:
         told = super().get(key)
         self.after_asking.pop(key, lambda: None)()
         return told
+
+    def put(self, key: str, value: str | None) -> None:
+        super().put(key, value)
+        self.after_putting.pop(key, lambda: None)()
 
 
 def alike(house: House) -> tuple[Any, Any]:
@@ -141,3 +146,18 @@ def test_a_parcel_is_somebodys_though_the_ledger_fails_while_it_is_attached(stor
     house.integration.release(first.id)
     house.run(days=1)
     assert (first.was_processed, second.was_processed) == (not stored, stored)
+
+
+def test_of_two_people_who_take_a_parcel_over_at_once_one_has_it_and_the_other_is_told_off_it() -> None:
+    world = World(seed=1)
+    ledger = Asked(clock=world.clock.now)
+    house = House(world=world, ledger=ledger)
+    first, second = alike(house)
+    third = house.announced(first.skus)
+    parcel = world.warehouse.receive_unexpected(first.skus)
+    house.integration.attach(first.id, parcel.id, by="ana")
+    ledger.after_putting[f"rma/{parcel.id}"] = lambda: house.integration.attach(third.id, parcel.id, by="cleo")
+    house.integration.attach(second.id, parcel.id, by="bob")
+    house.run(hours=1)
+    assert [house.case(ret).journal.attached for ret in (first, second, third)] == [(), (), (parcel.id,)]
+    assert "person.attach" in {event.kind for event in house.case(second).history}  # what bob said stands in the history

@@ -115,7 +115,10 @@ async def acknowledge(core: Core, return_id: int, code: str, until: datetime, by
 
 
 async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str = "") -> None:
-    """Say that a Whiplash consumer return belongs to this Loop return, and to no other any more."""
+    """Say that a Whiplash consumer return belongs to this Loop return, and to no other any more.
+
+    Of two people who attach it to different returns at once, the one whose fact stands has it; the other is told off it.
+    """
     _check("consumer_return_id is Whiplash's id of a consumer return", consumer_return_id)
     _check("return_id is Loop's return id", return_id)
     key = rma_key(consumer_return_id)
@@ -126,6 +129,9 @@ async def attach(core: Core, return_id: int, consumer_return_id: int, *, by: str
         await Store(lambda: core.ledger.put(key, str(return_id)))
         await _say(core, int(owner), "detach", consumer_return_id=consumer_return_id, by=by)
         await _say(core, return_id, "attach", consumer_return_id=consumer_return_id, by=by)  # the first may have been taken in before
+        # A third may have taken it meanwhile, and told us off it before that: the fact decides.
+        if await Store(lambda: core.ledger.get(key)) != str(return_id):
+            await _say(core, return_id, "detach", consumer_return_id=consumer_return_id, by=by)
 
 
 async def forget(core: Core, return_id: int) -> None:
