@@ -7,9 +7,10 @@ escape sequences and a browser obeys bidirectional overrides; neither reaches a 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 
-__all__ = ["kind_of", "meant", "shown"]
+__all__ = ["kind_of", "meant", "raised", "shown"]
 
 # C0 and C1 controls, line and paragraph separators, bidirectional overrides and isolates, zero-width characters, lone surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -46,6 +47,30 @@ def kind_of(value: object) -> str:
         return f"the class {value.__name__}"
     name = type(value).__name__
     return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+
+
+def raised(error: BaseException) -> str:
+    """What was raised and where, for a log: each class of the chain, the cause first, with its files, lines and functions.
+
+    Never a message: one that we did not write may quote whatever the code had in its hands, a shopper's address too.
+
+    >>> try:
+    ...     int("ann@example.org")
+    ... except ValueError as error:
+    ...     raised(error).startswith("ValueError at "), "ann" in raised(error)
+    (True, False)
+    """
+    chain: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "; then ".join(f"{type(one).__name__} at {_places(one)}" for one in reversed(chain))
+
+
+def _places(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__, limit=-12)
+    return " > ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames) or "no known place"
 
 
 def meant(name: object, known: Iterable[str]) -> str:

@@ -77,7 +77,7 @@ def test_what_was_wrong_is_not_over_because_a_side_could_not_be_read(watch: Watc
     assert watch.of("break.closed") == [("SOURCE_INCOMPLETE", ret.id, "over")]
 
 
-def test_what_was_wrong_is_not_over_because_working_on_it_raised(watch: Watch) -> None:
+def test_what_was_wrong_is_not_over_because_working_on_it_raised(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
     broken: list[bool] = []
 
     def matcher(*args: Any, **options: Any) -> Any:
@@ -101,19 +101,28 @@ def test_what_was_wrong_is_not_over_because_working_on_it_raised(watch: Watch) -
     assert case is not None
     assert "ValueError" in next(found.reason for found in case.breaks if found.code == "UNREADABLE")
     assert not any("ann@example.org" in found.reason for found in case.breaks)
+    assert f"return {ret.id} could not be worked on; it is tried again in an hour: ValueError at " in caplog.text
+    assert "in matcher" in caplog.text  # where, so that it can be mended
+    assert "ann@example.org" not in caplog.text  # and not what it said
     broken.clear()
     house.run(hours=2)
     assert watch.of("break.closed") == [("UNREADABLE", ret.id, "over")]
 
 
-def test_a_hook_that_raises_stops_nothing(watch: Watch) -> None:
+def test_a_hook_that_raises_stops_nothing(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
     def bad(happening: Happening) -> None:
-        raise RuntimeError("a hook of theirs")
+        try:
+            raise RuntimeError("ann@example.org")
+        except RuntimeError as first:
+            raise ValueError("bob@example.org") from first
 
     house = House(hooks=[bad, watch])
     ret = house.announced(1)
     assert house.rmas(ret) == 1
     assert watch.of("action") == [("CreateRma", ret.id, "created")]
+    assert "RuntimeError at " in caplog.text
+    assert "; then ValueError at " in caplog.text
+    assert "@example.org" not in caplog.text
 
 
 def test_a_sweep_is_told_once(watch: Watch) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import attrs
 
+from loop_whiplash.redaction import raised
+
 __all__ = ["Attempt", "AttemptHook", "tell"]
 
 log: logging.Logger = logging.getLogger("loop_whiplash.http")
@@ -66,5 +68,5 @@ def tell(hooks: Iterable[AttemptHook], attempt: Attempt) -> None:
     for hook in hooks:
         try:
             hook(attempt)
-        except Exception:
-            log.exception("a hook raised on %s %s; it was ignored", attempt.method, attempt.path)
+        except Exception as error:
+            log.error("a hook raised on %s %s; it was ignored: %s", attempt.method, attempt.path, raised(error))

@@ -16,6 +16,7 @@ from loop_whiplash.matching.decision import Decision, Matcher
 from loop_whiplash.matching.policy import Policy
 from loop_whiplash.planning.model import Break, Journal
 from loop_whiplash.planning.settings import Settings
+from loop_whiplash.redaction import raised
 
 __all__ = ["Core", "Happening", "Hook", "Outcome", "log"]
 
@@ -123,8 +124,8 @@ class Core:
         for hook in self.hooks:
             try:
                 hook(happening)
-            except Exception:
-                log.exception("a hook raised on %s %s; it was ignored", kind, name)
+            except Exception as error:
+                log.error("a hook raised on %s %s; it was ignored: %s", kind, name, raised(error))
 
 
 #: How long after an action the return is looked at again, where no bound says otherwise.

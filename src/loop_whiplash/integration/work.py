@@ -20,6 +20,7 @@ from loop_whiplash.ledger.protocol import Claim, Event
 from loop_whiplash.planning import fold, learn, plan
 from loop_whiplash.planning.breaks import open_break
 from loop_whiplash.planning.model import Action, Break, Journal, Observation, Plan
+from loop_whiplash.redaction import raised
 
 from .act import Acted, LookAgain, act, rehearse
 from .core import SETTLE_AFTER, Core, Outcome, log
@@ -82,7 +83,7 @@ async def work(core: Core, claim: Claim, *, seen: Sighting | None = None) -> Out
     except LedgerUnavailable:
         raise
     except Exception as broken:
-        log.exception("return %s could not be worked on; it is tried again in an hour", claim.return_id)
+        log.error("return %s could not be worked on; it is tried again in an hour: %s", claim.return_id, raised(broken))
         return await _set_aside(core, claim, broken)
 
 
@@ -146,8 +147,8 @@ def _fold_readable(core: Core, stored: dict[str, Any], events: Sequence[Event]) 
     for event in events:
         try:
             stored = fold(Journal.from_dict(stored), event, settings=core.settings).to_dict()
-        except Exception:
-            log.exception("event %s of return %s could not be read; it stays in the history", event.seq, event.return_id)
+        except Exception as poison:
+            log.error("event %s of return %s could not be read; it stays in the history: %s", event.seq, event.return_id, raised(poison))
     return stored
 
 
@@ -243,9 +244,10 @@ def _finish(
     told = case.summary if case is not None else {}
     try:
         before = breaks_of(told)
-    except UNREADABLE:
+    except UNREADABLE as unreadable:
         # Another release wrote it, or it is damaged: it is written anew, and keeps nothing from being done.
-        log.exception("what was wrong with return %s when it was last looked at cannot be read; it is forgotten", claim.return_id)
+        said = "what was wrong with return %s when it was last looked at cannot be read; it is forgotten: %s"
+        log.error(said, claim.return_id, raised(unreadable))
         told, before = {}, ()
     if not looked:
         known = {found.code for found in planned.breaks} | {"SOURCE_INCOMPLETE"}
@@ -307,8 +309,9 @@ async def _set_aside(core: Core, claim: Claim, broken: Exception) -> Outcome:
         return Outcome(return_id=claim.return_id, status="busy", reasons=("the lease ran out; another worker goes on",))
     except LedgerUnavailable:
         raise
-    except Exception:
-        log.exception("return %s could not even be set aside; it is taken up again when its lease runs out", claim.return_id)
+    except Exception as again:
+        said = "return %s could not even be set aside; it is taken up again when its lease runs out: %s"
+        log.error(said, claim.return_id, raised(again))
     _tell_breaks(core, claim.return_id, *breaks)
     return Outcome(
         return_id=claim.return_id,
