@@ -313,6 +313,13 @@ def test_too_many_kinds_of_look_alikes_are_not_looked_through() -> None:
     assert len(judged(*crowd(64, "own")).pairs) == 64
 
 
+def test_few_lines_have_too_many_look_alikes_too() -> None:
+    counted = [count(f"u{n:03}", "A" if n % 2 else None, barcode="x") for n in range(1, 71)]
+    decision = judged([expect(1, "A", barcode="x"), expect(2, "A"), expect(3, barcode="x")], counted)
+    assert "TOO_AMBIGUOUS" in [finding.code for finding in decision.findings]
+    assert decision.pairs == ()
+
+
 def test_a_line_without_an_id_may_be_settled_by_a_unit_that_names_one() -> None:
     """Bad input: then no unit that names a line can be told to belong to that line only."""
     expected = [expect("", "A"), *[expect(n, f"S{n}") for n in range(1, 8)]]

@@ -36,6 +36,10 @@ def test_text_is_trimmed_and_in_one_unicode_form(kind: str) -> None:
     assert compared({kind: "Crème-1"}, {kind: "Creme-1"}) == DIFFERENT
 
 
+def test_a_number_is_read_as_its_text() -> None:
+    assert compared({"sku": 42}, {"sku": "42"}) == "sku:42"
+
+
 def test_inner_blanks_count() -> None:
     assert compared({"sku": "A 1"}, {"sku": "A1"}) == DIFFERENT
 

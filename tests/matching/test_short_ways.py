@@ -133,6 +133,7 @@ DOUBTS: Sequence[tuple[Rma, Receipt]] = [
     (rma(expect(1, "A", outcome="keep")), receipt(a)),
     (rma(expect(1, "A", outcome="barter")), receipt(a)),
     (rma(A, outcome="barter"), receipt(a)),
+    (rma(expect(1, "A", outcome=" default "), outcome="barter"), receipt(a)),
     (rma(expect(1, "A", outcome="default"), outcome="refund+barter"), receipt(a)),
     (rma(expect(1, "A", barcode="x")), receipt(count("u1", "A", barcode="y"))),
     (rma(expect(1, "A", barcode="x"), expect(2, "A", barcode="y")), receipt(count("u1", "A", barcode="x"), count("u2", "A", barcode="z"))),

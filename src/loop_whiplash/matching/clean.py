@@ -42,7 +42,6 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
     if (
         not rules.plain
         or not receipt.final
-        or not size
         or size != len(receipt.units)
         or receipt.problems
         or rma.was_processed

@@ -85,7 +85,7 @@ BARCODES = Remembered(plain_barcode)
 CASELESS = Remembered(plain_sku)
 
 
-def carried(unit: ExpectedUnit | ReceivedUnit, ignore_case: bool = False) -> Ids:
+def carried(unit: ExpectedUnit | ReceivedUnit, ignore_case: bool) -> Ids:
     """What a unit carries, normalised."""
     return (
         plain_text(unit.line_id),

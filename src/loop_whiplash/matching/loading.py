@@ -190,11 +190,11 @@ def _twin(cls: type[Any], name: str, without: tuple[str, ...]) -> type[Any]:
     """The same fields and types without checks: cattrs tells where a value is of the wrong type, the class itself what cannot be."""
     attrs.resolve_types(cls)
     fields = {
-        field.name: attrs.field(type=field.type, default=field.default, kw_only=True)
+        field.name: attrs.field(type=field.type, default=field.default)
         for field in attrs.fields(cls)
         if field.init and field.name not in without
     }
-    return attrs.make_class(name, fields, frozen=True)
+    return attrs.make_class(name, fields)
 
 
 _PlainPolicy = _twin(Policy, "PlainPolicy", ("profiles",))
