@@ -15,7 +15,7 @@ one that is still open, so that each of them is matched, planned and shown with 
 
 `--growth`: ten thousand, a hundred thousand and a million returns, one after the other. `--memory`: bytes a return at the
 peak beyond the few thousand rows in hand, which are let go as in a script that reads two files: by the resident memory of
-this process, and by tracemalloc for at most 100,000 returns, since it makes everything several times as slow.
+this process, and by tracemalloc for at most 30,000 returns, since it makes everything several times as slow.
 `--datacompy`: the same key and quantity table compared by datacompy (pandas) in the same run.
 """
 
@@ -412,7 +412,7 @@ def main() -> None:
         show(html(asked.html), asked.json)
     elif asked.memory:
         show(memory(asked.returns, asked.open_receipts), asked.json)
-        show(traced(min(asked.returns, 100_000), asked.open_receipts), asked.json)
+        show(traced(min(asked.returns, 30_000), asked.open_receipts), asked.json)
     else:
         sizes = (10_000, 100_000, 1_000_000) if asked.growth else (asked.returns,)
         for count in sizes:

@@ -86,6 +86,8 @@ def test_what_cannot_be_acknowledged_is_refused_with_what_can(house: House) -> N
     for bad in (until.replace(tzinfo=None), "2026-12-01", None):
         with pytest.raises(ConfigurationError, match="with a time zone"):
             house.integration.acknowledge(7, "REVIEW_STALE", bad, "ana")
+    with pytest.raises(ConfigurationError, match="which is over"):
+        house.integration.acknowledge(7, "REVIEW_STALE", house.start, "ana")
 
 
 def test_a_parcel_that_is_attached_counts_for_its_return(house: House) -> None:

@@ -191,7 +191,7 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         Args:
             code: of the break, e.g. ``"IN_TRANSIT_STALE"``. until: aware. by: who says so. note: why.
 
-        Raises `ConfigurationError` for a code that does not exist, or a time without a zone.
+        Raises `ConfigurationError` for a code that does not exist, or a time without a zone, or one that is over.
         """
         self._run(people.acknowledge(self._core, return_id, code, until, by, note))
 

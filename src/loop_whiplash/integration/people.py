@@ -111,6 +111,8 @@ async def acknowledge(core: Core, return_id: int, code: str, until: datetime, by
         raise ConfigurationError(f"no break has the code {code!r}; the codes are {', '.join(sorted(BREAKS))}")
     if not isinstance(until, datetime) or until.tzinfo is None:
         raise ConfigurationError(f"until is a datetime with a time zone; got {until!r}")
+    if until <= core.now():
+        raise ConfigurationError(f"until is to come; got {until:%Y-%m-%d %H:%M %Z}, which is over")
     await _say(core, return_id, "acknowledge", code=code, until=until.isoformat(), by=by, note=note)
 
 
