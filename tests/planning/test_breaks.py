@@ -106,6 +106,9 @@ def test_what_each_side_says() -> None:
     assert whiplash(counted(units=(bad, evolve(bad, condition="good"), bad)), announced(901)) == (
         "RMA 900, status 300, 3 of 1 counted, 2 damaged; RMA 901, status 100, 0 of 1 counted"
     )
+    many = [announced(number) for number in range(1, 16)]
+    assert whiplash(*many[:12]).endswith("; RMA 12, status 100, 0 of 1 counted")
+    assert whiplash(*many).endswith("; RMA 12, status 100, 0 of 1 counted; and 3 more")
 
 
 def test_a_side_that_was_not_read_says_nothing() -> None:
