@@ -100,6 +100,16 @@ def test_while_a_flag_is_in_doubt_it_is_only_read_back(phase: str, verdict: str)
     assert found.reason == "A flag was sent; the return has not been seen in review within 1 day, 0:00:00."
 
 
+def test_an_answer_to_a_flag_that_was_neither_yes_nor_no_is_told_at_once() -> None:
+    journal = flagged("sending", ago=HOUR, reason="502")
+    plan = planned(rma(), counted(), journal=journal, decision=says("FLAG", findings=(OVER,)))
+    (found,) = plan.breaks
+    assert (plan.rule, plan.action, plan.next_check_at) == ("flag in doubt", None, NOW + HOUR)
+    assert plan.reasons == ("A flag was sent; its effect is looked for.",)
+    assert (found.code, found.since) == ("ACTION_UNCONFIRMED", NOW - HOUR)
+    assert found.reason == "A flag was sent; the answer: 502; its effect has not been seen."
+
+
 def test_a_flag_in_doubt_since_ever_is_a_break() -> None:
     journal = Journal(flag=evolve(sent(), began_at=None))
     (found,) = planned(rma(), counted(), journal=journal, decision="FLAG").breaks

@@ -117,6 +117,8 @@ def test_another_label_is_told_to_whiplash() -> None:
     assert plan.action == UpdateRma(consumer_return_id=900, tracking="TRACK-2", carrier="DHL")
     assert plan.reasons == ("Loop issued another label.",)
     assert planned(evolve(again, state="review"), announced(), journal=journal).action is not None
+    late = planned(evolve(again, label_updated_at=NOW - 14 * DAY), announced(), journal=journal)
+    assert (late.action, codes(late)) == (plan.action, ["IN_TRANSIT_STALE"]), "what is wrong is told all the same"
     first = Journal(create=made(tracking=None))
     assert planned(rma(), announced(tracking=None), journal=first).action == UpdateRma(
         consumer_return_id=900, tracking="TRACK-1", carrier="UPS"
