@@ -186,7 +186,7 @@ def knows_no_age(patch: pytest.MonkeyPatch) -> None:
 
 def trusts_senders(patch: pytest.MonkeyPatch) -> None:
     """Takes every genuine webhook for a well-formed one."""
-    patch.setattr(inbox, "decode_loop_event", lambda body: json.loads(body)["return"])
+    patch.setattr(inbox, "read_loop_hint", lambda body: json.loads(body)["return"])
 
 
 def sends_as_fast_as_it_can(patch: pytest.MonkeyPatch) -> None:

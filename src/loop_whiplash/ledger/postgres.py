@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -154,6 +156,8 @@ class PostgresLedger(SqlLedger):
             except self._psycopg.Error as failed:
                 if not left or not (session.connection.closed or _again(failed, self._psycopg)):
                     raise self._unavailable(failed) from None
+            # A pause, or the same two meet again, each a step ahead of the other.
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - no secret # nosec B311
         raise LedgerUnavailable("PostgreSQL could not be reached")  # pragma: no cover
 
     def _transact(self, session: _Session, body: Callable[[Transaction], T]) -> T:
