@@ -43,6 +43,7 @@ def is_clean(rma: Rma, receipt: Receipt, policy: Policy) -> bool:
         not rules.plain
         or not receipt.final
         or size != len(receipt.units)
+        or not size
         or receipt.problems
         or rma.was_processed
         or rma.state not in ("open", "review", "expired")
@@ -85,10 +86,10 @@ def _shared(expected: Sequence[ExpectedUnit], received: Sequence[ReceivedUnit], 
     found: Shared = []
     for _, read, plain in _CASELESS if ignore_case else _EXACT:
         theirs = list(map(read, received))
-        if theirs.count(None) == size:
+        if theirs[0] is None and theirs.count(None) == size:
             continue
         ours = list(map(read, expected))
-        if ours.count(None) == size:
+        if ours[0] is None and ours.count(None) == size:
             continue
         if plain is not None:
             ours, theirs = list(map(plain, ours)), list(map(plain, theirs))
@@ -116,11 +117,12 @@ def clean_pairs(rma: Rma, receipt: Receipt, policy: Policy) -> tuple[Pair, ...]:
     expected, received, ignore_case = rma.units, receipt.units, policy.compiled.ignore_case
     size = len(expected)
     prefix, read, plain = _strongest(expected[0], received[0], ignore_case)
+    if size == 1:
+        value = read(expected[0])
+        return (make_pair(expected[0].line_id, received[0].id, f"{prefix}{value if plain is None else plain(value)}"),)
     values, others = list(map(read, expected)), list(map(read, received))
     if plain is not None:
         values, others = list(map(plain, values)), list(map(plain, others))
-    if size == 1:
-        return (make_pair(expected[0].line_id, received[0].id, f"{prefix}{values[0]}"),)
     partner = dict(zip(others, [unit.id for unit in received], strict=True))
     if len(partner) == size:
         pairs = [make_pair(unit.line_id, partner[value], f"{prefix}{value}") for unit, value in zip(expected, values, strict=True)]

@@ -44,21 +44,15 @@ def match(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy = _DEFAULT, a
         >>> match(rma, [receipt], at=datetime(2026, 3, 2, tzinfo=UTC)).headline
         '1 of 1 expected unit counted'
     """
-    kind = type(receipts)
-    if (kind is not list and kind is not tuple) or type(rma) is not Rma or type(policy) is not Policy or type(at) is not datetime:
+    listed = type(receipts) is list or type(receipts) is tuple
+    if not listed or type(rma) is not Rma or type(policy) is not Policy or type(at) is not datetime:
         _check(rma, receipts, policy, at)
     if at.utcoffset() is None:
         raise ConfigurationError(_NO_ZONE.format(at))
     in_doubt = False
     if policy.profiles:
         policy, in_doubt = policy.choose(rma), policy.choice_in_doubt(rma)
-    if (
-        not in_doubt
-        and (kind is list or kind is tuple)
-        and len(receipts) == 1
-        and type(receipts[0]) is Receipt
-        and is_clean(rma, receipts[0], policy)
-    ):
+    if listed and len(receipts) == 1 and not in_doubt and type(receipts[0]) is Receipt and is_clean(rma, receipts[0], policy):
         return decide(Verdict.PROCESS, (), None, None, _late_clean, (rma, receipts[0], policy))
     return _judged(rma, newest(receipts), policy, at.astimezone(UTC), in_doubt)
 
