@@ -130,6 +130,14 @@ def test_limits_of_what_may_be() -> None:
             {"bundles": {"K": {"A": 1}, "k": {"B": 1}}, "sku_case": "ignore"},
             "Policy.bundles names a SKU twice, or an empty one: 'K', 'k' (sku_case 'ignore')",
         ),
+        (
+            {"substitutes": "listed", "substitute_skus": {"K": ["A"], "k": ["B"]}, "sku_case": "ignore"},
+            "Policy.substitute_skus names a SKU twice, or an empty one: 'K', 'k' (sku_case 'ignore')",
+        ),
+        (
+            {"substitutes": "listed", "substitute_skus": {"N/A": ["A"]}},
+            "Policy.substitute_skus names a SKU twice, or an empty one: 'N/A' (sku_case 'exact')",
+        ),
         ({"bundles": {"K": {}}}, "Policy.bundles['K'] is {}; it must be a mapping from component SKU to a number"),
         ({"bundles": {"K": ["A"]}}, "Policy.bundles['K'] is ('A',); it must be a mapping from component SKU to a number"),
         (

@@ -413,6 +413,8 @@ def _contradictions(policy: Policy) -> None:
     for sku, others in policy.substitute_skus.items():
         if not isinstance(others, tuple) or not others or not all(isinstance(other, str) and plain_text(other) for other in others):
             raise _refuse(f"substitute_skus[{sku!r}]", others, "a list of SKUs")
+    _check_skus(policy, "substitute_skus")
+    _check_skus(policy, "bundles")
     _check_bundles(policy)
     names = [profile.name if isinstance(profile, Profile) else None for profile in policy.profiles]
     if None in names:
@@ -422,13 +424,15 @@ def _contradictions(policy: Policy) -> None:
             raise PolicyError(f"Policy.profiles has two profiles named {name!r}")
 
 
+def _check_skus(policy: Policy, name: str) -> None:
+    key, named = plain_sku if policy.sku_case == "ignore" else plain_text, getattr(policy, name)
+    skus = [key(sku) for sku in named]
+    if len(set(skus)) != len(skus) or None in skus:
+        raise PolicyError(f"Policy.{name} names a SKU twice, or an empty one: {', '.join(map(repr, named))} (sku_case {policy.sku_case!r})")
+
+
 def _check_bundles(policy: Policy) -> None:
     key = plain_sku if policy.sku_case == "ignore" else plain_text
-    parents = [key(parent) for parent in policy.bundles]
-    if len(set(parents)) != len(parents) or None in parents:
-        raise PolicyError(
-            f"Policy.bundles names a SKU twice, or an empty one: {', '.join(map(repr, policy.bundles))} (sku_case {policy.sku_case!r})"
-        )
     for parent, parts in policy.bundles.items():
         if not isinstance(parts, Mapping) or not parts:
             raise _refuse(f"bundles[{parent!r}]", parts, "a mapping from component SKU to a number")
@@ -438,7 +442,7 @@ def _check_bundles(policy: Policy) -> None:
         for part, count in parts.items():
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
                 raise _refuse(f"bundles[{parent!r}][{part!r}]", count, "a whole number from 1 up")
-            if key(part) in parents:
+            if key(part) in set(map(key, policy.bundles)):
                 raise PolicyError(
                     f"Policy.bundles[{parent!r}] has the component {part!r}, which is a bundle itself; list its components instead"
                 )
