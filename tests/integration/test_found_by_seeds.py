@@ -79,3 +79,46 @@ def test_an_rma_met_for_the_first_time_is_counted_as_it_is_and_not_as_search_sho
     house.integration.advance(ret.id)
     house.run(days=1)
     assert (ret.was_processed, ret.flagged) == (False, True)
+
+
+def test_a_parcel_without_a_name_is_nobodys_where_two_returns_of_its_order_have_its_lines() -> None:
+    # Seed 318885: the first was paid by Loop itself, the second adopted its parcel and was paid for the same goods.
+    house = House(webhooks=False, settings={"unlabelled_after": timedelta(0)})
+    first = house.world.shopper.submit_return(["SLATE-BOOT-M"], label=False)
+    second = house.world.shopper.submit_return(["SLATE-BOOT-M"], label=False, order=first.order)
+    parcel = house.world.warehouse.receive_unexpected(["SLATE-BOOT-M"], order_id=first.order.whiplash_id)
+    house.integration.sweep()
+    house.run(days=3)
+    assert (first.was_processed, second.was_processed) == (False, False)
+    assert house.rmas(first) == house.rmas(second) == 0
+    assert f"return {second.id} of the same order" in house.broken(first, "DUPLICATE_IN_WMS").reason
+    house.integration.attach(second.id, parcel.id, by="ana")
+    house.run(days=1)
+    assert (first.was_processed, second.was_processed) == (False, True)
+
+
+def test_a_parcel_without_a_name_is_adopted_where_only_one_return_of_its_order_can_be_meant() -> None:
+    house = House(webhooks=False, settings={"unlabelled_after": timedelta(0)})
+    gone = house.world.shopper.submit_return(["SLATE-BOOT-M", "MOSS-PARKA-S"], label=False)
+    house.world.people.cancel(gone)
+    ret = house.world.shopper.submit_return(["SLATE-BOOT-M"], label=False, order=gone.order)
+    house.world.shopper.submit_return(["MOSS-PARKA-S"], label=False, order=gone.order)
+    house.world.warehouse.receive_unexpected(["SLATE-BOOT-M"], order_id=gone.order.whiplash_id)
+    house.integration.sweep()
+    house.run(days=3)
+    assert ret.was_processed
+
+
+def test_a_key_of_another_shop_moves_no_watermark_where_few_returns_are_known() -> None:
+    # Seed 313078: a list without a row passed for a quiet shop, and what had been submitted before was never read.
+    house = House(webhooks=False)
+    house.announced(1)
+    house.integration.sweep()
+    missed = house.world.shopper.submit_return(1)
+    house.world.carrier.scan(missed, "delivered")
+    house.world.clock.advance(days=3)
+    house.world.loop.manners.another_shop = True
+    house.integration.sweep()
+    house.world.loop.manners.another_shop = False
+    house.integration.sweep()
+    assert house.rmas(missed) == 1

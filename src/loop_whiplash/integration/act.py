@@ -47,7 +47,7 @@ from loop_whiplash.returns.model import Rma
 from loop_whiplash.whiplash.calls import create_consumer_return, delete_consumer_return, get_consumer_return, update_consumer_return
 from loop_whiplash.whiplash.models import ConsumerReturn
 
-from .announce import Unresolved, candidates, resolve, shop_orders
+from .announce import Unresolved, candidates, resolve, shop_orders, twins
 from .core import SETTLE_AFTER, Core
 from .inbox import rma_key
 from .observe import receipt_of
@@ -187,6 +187,13 @@ async def _prepare(step: Step) -> ConsumerReturnDraft | Acted:
         orders = await shop_orders(core, rma)
         found = await candidates(core, rma, orders)
         if len(found) == 1:
+            if also := await twins(core, rma, found[0]):
+                others = ", ".join(map(str, also))
+                return await _problem(
+                    step,
+                    f"DUPLICATE_IN_WMS: consumer return {found[0].id} fits this return by its order, and return {others} of the same order "
+                    "as well; attach it to the right one",
+                )
             return await _adopt(step, found[0])
         if found:
             ids = ", ".join(str(row.id) for row in found)

@@ -16,7 +16,8 @@ import attrs
 
 from loop_whiplash.errors import LoopWhiplashError
 from loop_whiplash.http.flow import Store
-from loop_whiplash.returns import return_id_of
+from loop_whiplash.loop.calls import find_returns
+from loop_whiplash.returns import return_id_of, to_rma
 from loop_whiplash.returns.model import ExpectedUnit, Rma
 from loop_whiplash.whiplash.lists import items_by_barcode, items_by_sku, list_consumer_returns, orders_by_original_id
 from loop_whiplash.whiplash.models import ConsumerReturn, Item, Order
@@ -24,7 +25,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn, Item, Order
 from .core import Core
 from .inbox import rma_key
 
-__all__ = ["Resolved", "Unresolved", "candidates", "resolve", "shop_orders"]
+__all__ = ["Resolved", "Unresolved", "candidates", "resolve", "shop_orders", "twins"]
 
 
 class Unresolved(LoopWhiplashError):
@@ -63,6 +64,21 @@ async def candidates(core: Core, rma: Rma, orders: Iterable[Order]) -> list[Cons
             if not unlike and (row.tracking is None or row.tracking in rma.trackings):
                 fits[row.id] = row
     return [row for _, row in sorted(fits.items()) if await _free(core, rma, row)]
+
+
+async def twins(core: Core, rma: Rma, row: ConsumerReturn) -> list[int]:
+    """Other returns of the same order that a candidate may be meant for just as well, since nothing on it says which."""
+    named = return_id_of(row.originator.original_id if row.originator else None, core.settings.original_id_prefix)
+    tracked = row.tracking is not None and row.tracking.strip().casefold() in {each.strip().casefold() for each in rma.trackings}
+    if tracked or named == rma.return_id or await Store(lambda: core.ledger.get(rma_key(row.id))) == str(rma.return_id):
+        return []
+    wanted = Counter(unit.sku for unit in rma.units)
+    others = [to_rma(each) for each in await core.loop.perform(find_returns(provider_order_id=rma.provider_order_id))]
+    return [
+        each.return_id
+        for each in others
+        if each.return_id != rma.return_id and each.state != "cancelled" and wanted <= Counter(unit.sku for unit in each.units)
+    ]
 
 
 async def _free(core: Core, rma: Rma, row: ConsumerReturn) -> bool:

@@ -131,11 +131,15 @@ def _scope(core: Core) -> str:
 
 
 async def _end(core: Core, run: _Run, both: Both, report: Report, asn_day: str | None) -> None:
-    """What the next sweep needs. The watermark moves, and never back, only after a pass in which both sides were read whole."""
+    """What the next sweep needs. The watermark moves, and never back, only after a pass in which both sides were read whole.
+
+    A Loop that shows no return at all may be another shop's, where ours has too few to be missed: then it stays.
+    """
     facts: dict[str, str | None] = {CURRENT: None}
     if both.complete:
         started = run.started.isoformat()
-        facts |= {WATERMARK: started, LAST: started, SCOPE: _scope(core), COUNTS: json.dumps(report.counts)}
+        facts |= {LAST: started, COUNTS: json.dumps(report.counts)}
+        facts |= {WATERMARK: started, SCOPE: _scope(core)} if both.loop.rows else {}
         facts[STRANGERS] = json.dumps([receipt.id for receipt in goods_of_nobody(core, both)][-MOST_STRANGERS:])
     if asn_day is not None and both.loop.complete:
         facts[ASN_DAY] = asn_day
