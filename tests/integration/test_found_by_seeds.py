@@ -97,6 +97,18 @@ def test_a_parcel_without_a_name_is_nobodys_where_two_returns_of_its_order_have_
     assert (first.was_processed, second.was_processed) == (False, True)
 
 
+def test_a_return_of_the_order_whose_lines_are_left_out_may_be_the_one_that_is_meant() -> None:
+    house = House(webhooks=False, settings={"unlabelled_after": timedelta(0)})
+    first = house.world.shopper.submit_return(["SLATE-BOOT-M"], label=False)
+    other = house.world.shopper.submit_return(["SLATE-BOOT-M"], label=False, order=first.order)
+    assert other.id % 2 == 0  # the fake leaves the lines of even ids out
+    house.world.loop.manners.unreadable.add(other.id)
+    house.world.warehouse.receive_unexpected(["SLATE-BOOT-M"], order_id=first.order.whiplash_id)
+    house.integration.sweep()
+    house.run(days=3)
+    assert not first.was_processed
+
+
 def test_a_parcel_without_a_name_is_adopted_where_only_one_return_of_its_order_can_be_meant() -> None:
     house = House(webhooks=False, settings={"unlabelled_after": timedelta(0)})
     gone = house.world.shopper.submit_return(["SLATE-BOOT-M", "MOSS-PARKA-S"], label=False)

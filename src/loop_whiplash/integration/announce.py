@@ -24,6 +24,7 @@ from loop_whiplash.whiplash.models import ConsumerReturn, Item, Order
 
 from .core import Core
 from .inbox import rma_key
+from .observe import whole
 
 __all__ = ["Resolved", "Unresolved", "candidates", "resolve", "shop_orders", "twins"]
 
@@ -73,7 +74,7 @@ async def twins(core: Core, rma: Rma, row: ConsumerReturn) -> list[int]:
     if tracked or named == rma.return_id or await Store(lambda: core.ledger.get(rma_key(row.id))) == str(rma.return_id):
         return []
     wanted = Counter(unit.sku for unit in rma.units)
-    others = [to_rma(each) for each in await core.loop.perform(find_returns(provider_order_id=rma.provider_order_id))]
+    others = [to_rma(whole(each)) for each in await core.loop.perform(find_returns(provider_order_id=rma.provider_order_id))]
     return [
         each.return_id
         for each in others
