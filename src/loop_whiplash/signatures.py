@@ -66,10 +66,11 @@ def header_values(headers: Headers, name: str) -> list[bytes]:
     else:
         raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
     found: list[bytes] = []
+    wanted = name.encode()
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ConfigurationError("headers must be a mapping or pairs of name and value")
-        if _bytes(pair[0]).lower() == name.encode():
+        if _bytes(pair[0]).lower() == wanted:
             values = pair[1] if isinstance(pair[1], (list, tuple)) else [pair[1]]
             found += [value for value in (_bytes(one).strip() for one in values) if value]
     return found
@@ -95,17 +96,19 @@ def verify(
     """
     body = raw_bytes(body)
     known = keys(secrets, setting)
-    tried = [(which, key) for which, whole in enumerate(known) for key in dict.fromkeys((whole, whole.strip()))]
-    expected = [encode(digest(body, key)) for _, key in tried]
     given = header_values(headers, header.lower())
     if not given:
         raise InvalidSignature(f"the request has no {header} header; only the vendor's signed requests are taken")
     if len(given) > MAX_SIGNATURES:
         raise InvalidSignature(f"the request has {len(given)} {header} headers")
-    matches = [hmac.compare_digest(wanted, value) for wanted in expected for value in given]
-    if True not in matches:
+    matching: list[int] = []
+    for which, whole in enumerate(known):
+        for key in {whole, whole.strip()}:
+            wanted = encode(digest(body, key))
+            matching += [which for value in given if hmac.compare_digest(wanted, value)]
+    if not matching:
         raise InvalidSignature(
             f"{header} matches none of the {len(known)} secret(s) given: forged, signed with a secret that was rotated, "
             "or the body was changed on its way (hash the bytes as received)"
         )
-    return Verified(tried[matches.index(True) // len(given)][0])
+    return Verified(matching[0])

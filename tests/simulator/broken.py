@@ -163,10 +163,10 @@ def meddled(run: Run) -> None:
 def answers_before_it_stores(patch: pytest.MonkeyPatch) -> None:
     """Says 200 first, and means to store it later."""
 
-    async def receive(*_: Any) -> WebhookReply:
+    async def receiving(*_: Any) -> WebhookReply:
         return WebhookReply(status=200, body="thank you")
 
-    patch.setattr(crew, "receive_loop", receive)
+    patch.setattr(crew, "receiving", receiving)
 
 
 def sweeps_one_side_only(patch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ class Core:
         if at.tzinfo is None:
             raise ConfigurationError("clock() gave a naive datetime; give one with a time zone, e.g. datetime.now(UTC)")
         # Two times of one local zone are subtracted by the wall: across the end of summer time a pause would be an hour shorter.
-        return at.astimezone(UTC)
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
 
     @property
     def live(self) -> bool:
@@ -110,17 +110,21 @@ class Core:
 
     def tell(self, kind: str, name: str, *, return_id: int | None = None, result: str = "", worry: str = "", **facts: Any) -> None:
         """Log it, as a warning where there is a `worry`, and call each hook; a hook that raises is logged and stops nothing."""
+        level = logging.WARNING if worry else logging.INFO
+        if log.isEnabledFor(level):  # a webhook is answered before anybody formats a line that nobody reads
+            log.log(
+                level,
+                "%s %s%s%s%s",
+                kind,
+                name,
+                "" if return_id is None else f" of return {return_id}",
+                f": {result}" if result else "",
+                f", {worry}" if worry else "",
+                extra={"loop_whiplash": {"kind": kind, "name": name, "return_id": return_id, "result": result, **facts}},
+            )
+        if not self.hooks:
+            return
         happening = Happening(kind=kind, name=name, at=self.now(), return_id=return_id, result=result, facts=facts)
-        log.log(
-            logging.WARNING if worry else logging.INFO,
-            "%s %s%s%s%s",
-            kind,
-            name,
-            "" if return_id is None else f" of return {return_id}",
-            f": {result}" if result else "",
-            f", {worry}" if worry else "",
-            extra={"loop_whiplash": {"kind": kind, "name": name, "return_id": return_id, "result": result, **facts}},
-        )
         for hook in self.hooks:
             try:
                 hook(happening)

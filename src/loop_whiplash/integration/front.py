@@ -24,7 +24,7 @@ from . import people
 from .check import Check, check
 from .core import Core, Hook, Outcome
 from .health import Health, health
-from .inbox import WebhookReply, receive_loop, receive_whiplash
+from .inbox import WebhookReply, receive, receiving
 from .people import Case
 from .sweep import Progress, sweep
 from .work import advance, run_due
@@ -129,11 +129,11 @@ class Integration(_Front[LoopClient, WhiplashClient]):
         and was kept aside; 401 no secret fits; 503 the ledger could not store it. Raises `ConfigurationError` for a body that
         is not raw bytes, or when no secret was given.
         """
-        return self._run(receive_loop(self._core, body, headers))
+        return receive(self._core, "loop", body, headers)
 
     def handle_whiplash(self, body: bytes, headers: Headers) -> WebhookReply:
         """Take in one Whiplash webhook: verify, store, and say what to answer. As `handle_loop`."""
-        return self._run(receive_whiplash(self._core, body, headers))
+        return receive(self._core, "whiplash", body, headers)
 
     def advance(self, return_id: int) -> Outcome:
         """Observe, plan, act and record, once, whether the return is due or not. Call it from any task queue.
@@ -226,11 +226,11 @@ class AsyncIntegration(_Front[AsyncLoopClient, AsyncWhiplashClient]):
 
     async def handle_loop(self, body: bytes, headers: Headers) -> WebhookReply:
         """See `Integration.handle_loop`."""
-        return await self._run(receive_loop(self._core, body, headers))
+        return await self._run(receiving(self._core, "loop", body, headers))
 
     async def handle_whiplash(self, body: bytes, headers: Headers) -> WebhookReply:
         """See `Integration.handle_whiplash`."""
-        return await self._run(receive_whiplash(self._core, body, headers))
+        return await self._run(receiving(self._core, "whiplash", body, headers))
 
     async def advance(self, return_id: int) -> Outcome:
         """See `Integration.advance`."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -36,7 +35,7 @@ NOTED_EVERY = timedelta(hours=1)
 #: What a vendor does about a webhook that got a 401.
 NOT_AGAIN = {"loop": "Loop does not send it again", "whiplash": "after 100 failures Whiplash switches the subscription off"}
 
-__all__ = ["WebhookReply", "owner_of", "receive_loop", "receive_whiplash", "refused_key", "rma_key", "verified_key"]
+__all__ = ["WebhookReply", "owner_of", "receive", "receiving", "refused_key", "rma_key", "verified_key"]
 
 
 @attrs.frozen(kw_only=True)
@@ -53,28 +52,30 @@ def rma_key(consumer_return_id: int) -> str:
     return f"rma/{consumer_return_id}"
 
 
-async def receive_loop(core: Core, body: bytes, headers: Headers) -> WebhookReply:
-    """Take in one Loop webhook."""
-
-    def read(body: bytes) -> Event:
-        hint = read_loop_hint(body)
-        if (hint.topic, hint.trigger) == PROCESSING_FAILED:
-            said = json.dumps({"message": hint.payload.get("message"), "state": hint.payload.get("return_state")}).encode()
-            return Event(kind="loop.processing_failed", return_id=hint.return_id, at=core.now(), body=said, source="webhook")
-        return Event(kind="loop.hint", return_id=hint.return_id, at=core.now(), body=body, source=f"{hint.topic} {hint.trigger}")
-
-    return await _receive(core, "loop", body, lambda: verify_loop(body, headers, core.loop_secrets), read)
+def receive(core: Core, system: str, body: bytes, headers: Headers) -> WebhookReply:
+    """Take in one webhook of ``loop`` or ``whiplash``, on this thread."""
+    return _answer(core, system, _take(core, system, body, headers))
 
 
-async def receive_whiplash(core: Core, body: bytes, headers: Headers) -> WebhookReply:
-    """Take in one Whiplash webhook."""
+async def receiving(core: Core, system: str, body: bytes, headers: Headers) -> WebhookReply:
+    """The same as a flow: an event loop must not wait for a disk."""
+    return _answer(core, system, await Store(lambda: _take(core, system, body, headers)))
 
-    def read(body: bytes) -> Event:
-        hint = read_whiplash_hint(body)
-        return_id = owner_of(core, hint.consumer_return_id, hint.original_id)
-        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=hint.event_name or "")
 
-    return await _receive(core, "whiplash", body, lambda: verify_whiplash(body, headers, core.whiplash_secrets), read)
+def _verify(core: Core, system: str, body: bytes, headers: Headers) -> Verified:
+    return verify_loop(body, headers, core.loop_secrets) if system == "loop" else verify_whiplash(body, headers, core.whiplash_secrets)
+
+
+def _read(core: Core, system: str, body: bytes) -> Event:
+    if system == "whiplash":
+        told = read_whiplash_hint(body)
+        return_id = owner_of(core, told.consumer_return_id, told.original_id)
+        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=told.event_name or "")
+    hint = read_loop_hint(body)
+    if (hint.topic, hint.trigger) == PROCESSING_FAILED:
+        said = json.dumps({"message": hint.payload.get("message"), "state": hint.payload.get("return_state")}).encode()
+        return Event(kind="loop.processing_failed", return_id=hint.return_id, at=core.now(), body=said, source="webhook")
+    return Event(kind="loop.hint", return_id=hint.return_id, at=core.now(), body=body, source=f"{hint.topic} {hint.trigger}")
 
 
 def owner_of(core: Core, consumer_return_id: int | None, original_id: str | None) -> int | None:
@@ -83,32 +84,38 @@ def owner_of(core: Core, consumer_return_id: int | None, original_id: str | None
     return int(stored) if stored is not None else return_id_of(original_id, core.settings.original_id_prefix)
 
 
-async def _receive(core: Core, system: str, body: bytes, verify: Callable[[], Verified], read: Callable[[bytes], Event]) -> WebhookReply:
-    def store() -> tuple[WebhookReply, str]:
-        try:
-            which = verify().which
-        except InvalidSignature as refused:
-            with suppress(LedgerUnavailable):  # it is refused whether that can be remembered or not
-                _note(core, refused_key(system), "")
-            said = str(refused)
-            return WebhookReply(status=401, body=re.split("[:;]", said, maxsplit=1)[0]), f"{said}; {NOT_AGAIN[system]}"
-        _note(core, verified_key(system), str(which))
-        raw = bytes(body)
-        try:
-            event = read(raw)
-        except MalformedPayload as unreadable:
-            kind, source = f"{system}.unreadable", str(unreadable)[:KEPT]
-            core.ledger.accept(Event(kind=kind, return_id=None, at=core.now(), body=raw[:KEPT], source=source), due_at=None)
-            reply = WebhookReply(status=202, body="kept aside: it could not be read")
-            return reply, "it is genuine and could not be read: kept aside, and in the report as UNREADABLE"
-        core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
-        return WebhookReply(status=200, body="stored", return_id=event.return_id), ""
-
+def _take(core: Core, system: str, body: bytes, headers: Headers) -> tuple[WebhookReply, str]:
+    """Verify, read, store. Gives the answer, and what is to worry about."""
     try:
-        reply, worry = await Store(store)
+        which = _verify(core, system, body, headers).which
+    except InvalidSignature as refused:
+        with suppress(LedgerUnavailable):  # it is refused whether that can be remembered or not
+            _note(core, refused_key(system), "")
+        said = str(refused)
+        return WebhookReply(status=401, body=re.split("[:;]", said, maxsplit=1)[0]), f"{said}; {NOT_AGAIN[system]}"
+    try:
+        _note(core, verified_key(system), str(which))
+        return _store(core, system, bytes(body))
     except LedgerUnavailable:
         reply = WebhookReply(status=503, body="the ledger is unavailable; send it again")
-        worry = "the ledger could not store it; it will be sent again"
+        return reply, "the ledger could not store it; it will be sent again"
+
+
+def _store(core: Core, system: str, body: bytes) -> tuple[WebhookReply, str]:
+    try:
+        event = _read(core, system, body)
+    except MalformedPayload as unreadable:
+        kind, source = f"{system}.unreadable", str(unreadable)[:KEPT]
+        core.ledger.accept(Event(kind=kind, return_id=None, at=core.now(), body=body[:KEPT], source=source), due_at=None)
+        reply = WebhookReply(status=202, body="kept aside: it could not be read")
+        return reply, "it is genuine and could not be read: kept aside, and in the report as UNREADABLE"
+    core.ledger.accept(event, due_at=event.at if event.return_id is not None else None)
+    return WebhookReply(status=200, body="stored", return_id=event.return_id), ""
+
+
+def _answer(core: Core, system: str, taken: tuple[WebhookReply, str]) -> WebhookReply:
+    """Tell those who watch."""
+    reply, worry = taken
     core.tell("webhook", system, return_id=reply.return_id, result=str(reply.status), worry=worry)
     return reply
 

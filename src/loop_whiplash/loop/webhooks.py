@@ -186,8 +186,13 @@ def _opened(body: bytes, max_body: int) -> LoopHint:
         raise MalformedPayload(f"the webhook cannot be read: {error}") from None
     if not isinstance(payload, Mapping):
         raise MalformedPayload("the webhook is no JSON object")
-    topic, trigger = (value if isinstance(value, str) else None for value in (payload.get("topic"), payload.get("trigger")))
+    topic, trigger = _text(payload, "topic"), _text(payload, "trigger")
     return LoopHint(topic=topic, trigger=trigger, return_id=_return_id(payload, topic), payload=payload)
+
+
+def _text(payload: Mapping[str, Any], key: str) -> str | None:
+    found = payload.get(key)
+    return found if isinstance(found, str) else None
 
 
 def _return_id(payload: Mapping[str, Any], topic: str | None) -> int | None:

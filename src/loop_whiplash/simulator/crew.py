@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop_whiplash.http.limit import RateLimit
 from loop_whiplash.integration.core import Core
-from loop_whiplash.integration.inbox import WebhookReply, receive_loop, receive_whiplash
+from loop_whiplash.integration.inbox import WebhookReply, receiving
 from loop_whiplash.integration.sweep import sweep
 from loop_whiplash.integration.work import advance, run_due
 from loop_whiplash.loop.client import RATE as LOOP_RATE
@@ -183,7 +183,6 @@ class Crew:
             self._receive(message)
 
     def _receive(self, message: Message) -> None:
-        receive = receive_loop if message.system == "loop" else receive_whiplash
         began = self.world.clock.now()
         settled = False
 
@@ -198,7 +197,8 @@ class Crew:
             lost = self.world.network.loses_replies(self._rng)
             settle(0 if lost else result.status if result else 500)
 
-        self.driver.start(self.web, f"receive {message.topic}", receive(self.core(self.web), message.body, message.headers), done)
+        flow = receiving(self.core(self.web), message.system, message.body, message.headers)
+        self.driver.start(self.web, f"receive {message.topic}", flow, done)
         # A receiver that crashed, or is stopped for long, never answers: the sender gives it half a minute.
         self.world.clock.after(30.0, lambda: settle(0))
 
