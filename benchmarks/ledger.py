@@ -1,7 +1,7 @@
 """What the ledger costs: accepting a webhook durably, claiming among very many cases, and the bytes it keeps.
 
-``python benchmarks/ledger.py accept`` compares `Ledger.accept`, and `Integration.handle_loop` on it, with a bare commit of a
-row with the same body under ``synchronous=FULL``, in turn in the same run on the same disk.
+``python benchmarks/ledger.py accept`` compares `Ledger.accept`, and the whole way of an event (accept, claim, finish), with a bare
+commit of a row with the same body under ``synchronous=FULL``, in turn in the same run on the same disk.
 
 ``python benchmarks/ledger.py claims --cases 1000000 [--postgres]`` fills a ledger with settled cases, open ones, due ones, and
 10,000 due ones that others have leased, all longer due than the rest; then claims one at a time, and a hundred at a time.
@@ -66,24 +66,27 @@ def accept(count: int) -> None:
         bare.execute("PRAGMA synchronous = FULL")
         bare.execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB)")
         ledger = SQLiteLedger(f"{folder}/ledger.db")
-        webhook = webhooks(f"{folder}/whole.db")
-        runs: dict[str, list[float]] = {"bare commit of a row with the body": [], "Ledger.accept": []}
-        if webhook is not None:
-            runs["handle_loop: verify, parse, accept"] = []
-        for number in range(count + WARM):
+        runs: dict[str, list[float]] = {name: [] for name in ("bare commit of a row with the body", "accept", "accept, claim, finish")}
+        for number in range(1, count + WARM + 1):
             body = json.dumps({"id": str(number), "pad": "x" * (WEBHOOK - 40)}).encode()
-            event = Event(kind="loop.hint", return_id=number + 1, at=AT, body=body, source="return return.updated")
 
             def commit(body: bytes = body) -> None:
                 bare.execute("BEGIN IMMEDIATE")
                 bare.execute("INSERT INTO bodies (body) VALUES (?)", (body,))
                 bare.execute("COMMIT")
 
-            calls: list[Callable[[], object]] = [commit, lambda event=event: ledger.accept(event, due_at=AT)]
-            if webhook is not None:
-                calls.append(webhook(number))
-            spent = [timed(call) for call in calls]
-            if number >= WARM:
+            def take(return_id: int = 2 * number, body: bytes = body) -> None:
+                event = Event(kind="loop.hint", return_id=return_id, at=AT, body=body, source="return return.updated")
+                ledger.accept(event, due_at=AT)
+
+            def work(return_id: int = 2 * number + 1) -> None:
+                take(return_id)
+                claim = ledger.claim(return_id, at=AT, lease=LEASE)
+                assert claim is not None
+                ledger.finish(claim, journal={"n": 1}, read_to=claim.unread[-1].seq, due_at=None, summary={}, at=AT)
+
+            spent = [timed(call) for call in (commit, take, work)]
+            if number > WARM:
                 for times, each in zip(runs.values(), spent, strict=True):
                     times.append(each)
         base = next(iter(runs.values()))
@@ -91,40 +94,6 @@ def accept(count: int) -> None:
             print(told(name, times), f" ratio of medians {statistics.median(times) / statistics.median(base):.2f}")
         bare.close()
         ledger.close()
-
-
-def webhooks(path: str) -> Callable[[int], Callable[[], object]] | None:
-    """The whole way of a Loop webhook, signature and all; None where the integration cannot be imported."""
-    try:
-        from loop_whiplash import Integration, LoopClient, Settings, WhiplashClient
-        from loop_whiplash.loop.webhooks import sign_loop
-    except ImportError as missing:
-        print("handle_loop is not measured:", missing)
-        return None
-    ledger = SQLiteLedger(path)
-    integration = Integration(
-        LoopClient("k"),
-        WhiplashClient("t", customer_id=1),
-        ledger=ledger,
-        settings=Settings(start=AT),
-        loop_secrets=["secret"],
-        whiplash_secrets=["secret"],
-    )
-
-    def prepare(number: int) -> Callable[[], object]:
-        line = {"line_item_id": "1", "product_id": "2", "sku": "SKU-1", "price": "10.00", "title": "Shirt", "pad": "x" * 1500}
-        body = json.dumps(
-            {"topic": "return", "trigger": "return.updated", "id": str(number + 1), "state": "open", "line_items": [line, line]}
-        ).encode()
-        headers = sign_loop(body, "secret")
-
-        def handle() -> None:
-            reply = integration.handle_loop(body, headers)
-            assert reply.status == 200, reply
-
-        return handle
-
-    return prepare
 
 
 # ---------------------------------------------------------------------------------------------------- claims

@@ -47,7 +47,7 @@ def sqlite_ways(folder: str) -> tuple[Callable[[int], Ledger], Callable[[int], s
 
     def reopen(run: int) -> str:
         ledger = SQLiteLedger(f"{folder}/{run}.db")  # as the next worker would: this recovers the log
-        ledger.get("watermark")
+        ledger.asides()  # and this files what is in its inbox
         ledger.close()
         connection = connect(f"{folder}/{run}.db")
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -138,8 +138,8 @@ class Handle:
 
 
 class Cursor:
-    def __init__(self, rows: list[tuple[Any, ...]], rowcount: int) -> None:
-        self._rows, self.rowcount = rows, rowcount
+    def __init__(self, rows: list[tuple[Any, ...]], rowcount: int, lastrowid: int) -> None:
+        self._rows, self.rowcount, self.lastrowid = rows, rowcount, lastrowid
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows
@@ -156,7 +156,7 @@ class Connection:
     def execute(self, sql: str, values: Any = ()) -> Cursor:
         try:
             rows = self._apsw.execute(self._edit(sql), values).fetchall()
-            return Cursor(rows, self._apsw.changes())
+            return Cursor(rows, self._apsw.changes(), self._apsw.last_insert_rowid())
         except apsw.Error as failed:
             error = sqlite3.OperationalError(str(failed))
             error.sqlite_errorcode = getattr(failed, "extendedresult", 1)

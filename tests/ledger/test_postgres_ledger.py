@@ -17,6 +17,7 @@ from benches import LEASE, START, at, command, environment, hint, together
 
 from loop_whiplash import ConfigurationError, LedgerError, LedgerUnavailable
 from loop_whiplash.ledger import Event, Intent, PostgresLedger
+from loop_whiplash.ledger.statements import VERSION
 from postgres_server import postgres
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg 3 is not installed")
@@ -182,6 +183,16 @@ def test_a_newer_ledger_asks_for_an_upgrade(ledger: PostgresLedger, admin: Admin
     with pytest.raises(LedgerError, match=r"999.*upgrade") as refused:
         PostgresLedger(postgres).get("made")
     assert not isinstance(refused.value, LedgerUnavailable)
+
+
+def test_an_older_ledger_is_brought_up(ledger: PostgresLedger, admin: Admin, postgres: str) -> None:
+    ledger.accept(hint(), due_at=START)
+    admin.execute("UPDATE lw_schema SET version = 1")
+
+    newer = PostgresLedger(postgres)
+    assert len(newer.unread(7)) == 1
+    assert admin.execute("SELECT version FROM lw_schema").fetchall() == [(VERSION,)]
+    newer.close()
 
 
 def test_shops_share_a_database_and_nothing_else(postgres: str) -> None:

@@ -44,6 +44,10 @@ class Machine:
         assert self._connection is not None
         return self._connection.execute(sql).fetchall()
 
+    def picture(self) -> str:
+        self.ledger.asides()  # whoever looks files what is in the inbox
+        return picture(self.rows)
+
     def off(self) -> None:
         self.ledger.close()
         if self._connection is not None:
@@ -63,7 +67,7 @@ def losses() -> Iterator[Callable[[], bool]]:
 def expected(folder: Path, patch: pytest.MonkeyPatch) -> list[str]:
     """The picture after each step, undisturbed."""
     machine = Machine(folder, patch)
-    pictures = [picture(machine.rows), *(picture(machine.rows) for _ in day(machine.ledger))]
+    pictures = [machine.picture(), *(machine.picture() for _ in day(machine.ledger))]
     machine.off()
     assert len(pictures) == STEPS + 1
     return pictures
@@ -90,7 +94,7 @@ def violations(folder: Path, patch: pytest.MonkeyPatch, edit: Callable[[str], st
             heir = Machine(folder, patch, files)
             if heir.rows("PRAGMA integrity_check") != [("ok",)]:
                 problem = "corrupt"
-            found = picture(heir.rows)
+            found = heir.picture()
             heir.off()
         except (LoopWhiplashError, sqlite3.Error) as failed:
             problem = str(failed)

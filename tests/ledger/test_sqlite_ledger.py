@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from loop_whiplash import ConfigurationError, LedgerError, LedgerUnavailable
 from loop_whiplash.http.flow import AsyncDriver, Store
 from loop_whiplash.ledger import Intent, SQLiteLedger
 from loop_whiplash.ledger.sqlite import WORDS
-from loop_whiplash.ledger.statements import Statements
+from loop_whiplash.ledger.statements import MIGRATIONS, SET_VERSION, Statements
 
 SECRET = b"jane.doe@example.com"
 
@@ -126,6 +126,23 @@ def test_a_newer_ledger_asks_for_an_upgrade(path: Path) -> None:
     assert not isinstance(refused.value, LedgerUnavailable)  # to try again would not help
 
 
+def test_a_ledger_of_the_first_version_is_brought_up(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    for sql in (*MIGRATIONS[0], SET_VERSION[1]):
+        connection.execute(WORDS.fill(sql), {"version": 1})
+    statements = Statements.in_words(WORDS)
+    row = {"shop": "", "return_id": 7, "at": 1, "due_at": 1, "times": 1, "kind": "loop.hint", "source": "", "body": b"{}"}
+    connection.execute(statements.bring_forward, row)
+    connection.execute(statements.append, {**row, "seq": 41, "digest": b"d"})
+    connection.commit()
+    connection.close()
+
+    ledger = SQLiteLedger(path)
+    assert ledger.accept(hint(7, b"new"), due_at=START) == 42
+    assert [event.body for event in ledger.unread(7)] == [b"{}", b"new"]
+    ledger.close()
+
+
 def test_what_was_stored_is_there_for_the_next_process(path: Path) -> None:
     first = SQLiteLedger(path, shop="acme")
     first.accept(hint(), due_at=at(5))
@@ -164,6 +181,87 @@ def test_a_file_that_was_taken_away_is_not_written_to(path: Path, ledger: SQLite
 
     with pytest.raises(LedgerUnavailable, match="removed or replaced"):
         ledger.accept(hint(8), due_at=START)
+
+
+# ---------------------------------------------------------------------------------------------------- the inbox
+
+
+def inbox(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    (count,) = connection.execute("SELECT COUNT(*) FROM lw_inbox").fetchone()
+    connection.close()
+    return int(count)
+
+
+def test_what_comes_in_is_one_row_until_somebody_looks(path: Path, ledger: SQLiteLedger) -> None:
+    written: list[str] = []
+    ledger.get("connected")
+    assert ledger._writer.session is not None
+    ledger._writer.session.connection.set_trace_callback(written.append)
+    ledger.accept(hint(7, b"x"), due_at=at(5))
+    assert [sql.split()[0] for sql in written] == ["BEGIN", "INSERT", "COMMIT"]
+    assert inbox(path) == 1
+
+    assert ledger.case(7).due_at == at(5)
+    assert inbox(path) == 0
+
+
+#: Each looks at cases or events, and so must see what came in just before.
+LOOKS: dict[str, Callable[[SQLiteLedger], bool]] = {
+    "case": lambda ledger: ledger.case(7) is not None,
+    "history": lambda ledger: len(ledger.history(7)) == 1,
+    "unread": lambda ledger: len(ledger.unread(7)) == 1,
+    "open_cases": lambda ledger: [row.return_id for row in ledger.open_cases()] == [7],
+    "stats": lambda ledger: ledger.stats(at=START)["due"] == 1,
+    "claim": lambda ledger: ledger.claim(7, at=START, lease=LEASE).unread != (),
+    "claim_due": lambda ledger: [claim.return_id for claim in ledger.claim_due(at=START, limit=9, lease=LEASE)] == [7],
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_whoever_looks_sees_what_another_process_took_in(path: Path, ledger: SQLiteLedger, look: str) -> None:
+    other = SQLiteLedger(path)
+    other.accept(hint(), due_at=START)
+    assert LOOKS[look](ledger)
+    other.close()
+
+
+def test_a_settled_return_is_open_again_when_something_comes_in(ledger: SQLiteLedger) -> None:
+    ledger.accept(hint(7, b"one"), due_at=START)
+    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
+    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={"breaks": [{"code": "X"}]}, at=START)
+    assert ledger.cases_with_breaks()[0].due_at is None
+    ledger.accept(hint(7, b"two", minutes=-90), due_at=at(1))
+
+    assert ledger.expire(before=at(-10)) == 0  # what is open is not deleted
+    ledger.accept(hint(7, b"three"), due_at=at(0))
+    assert ledger.cases_with_breaks()[0].due_at == START
+    assert [event.body for event in ledger.history(7)] == [b"one", b"two", b"three"]
+
+
+def test_a_full_inbox_is_filed_in_the_order_it_came(path: Path, ledger: SQLiteLedger) -> None:
+    given = [ledger.accept(hint(1 + number % 90, b"%d" % (number % 450)), due_at=at(number)) for number in range(900)]
+    assert given == sorted(set(given))
+
+    assert inbox(path) == 900
+    assert ledger.stats(at=START)["events"] == 450
+    for return_id in (1, 90):
+        assert [(event.seq, event.count) for event in ledger.unread(return_id)] == [(seq, 2) for seq in given[449 + return_id :: 90]]
+    assert ledger.case(90).due_at == at(89)
+    assert ledger.accept(hint(), due_at=START) > given[-1]
+
+
+def test_what_is_forgotten_is_not_in_the_inbox_either(path: Path, ledger: SQLiteLedger) -> None:
+    ledger.accept(hint(7, SECRET * 100), due_at=START)
+    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
+    ledger.accept(hint(7, SECRET * 200), due_at=START)
+    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={}, at=START)
+    ledger.forget(7)
+    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
+    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={}, at=START)
+    ledger.forget(7)
+
+    assert [each.name for each in path.parent.iterdir() if SECRET in each.read_bytes()] == []
 
 
 # ---------------------------------------------------------------------------------------------------- writers
@@ -246,17 +344,24 @@ def test_a_full_disk_stores_nothing_and_is_got_over(path: Path, ledger: SQLiteLe
     assert [row.return_id for row in ledger.open_cases()] == [1, 2]
 
 
-def test_errors_never_quote_what_was_stored(path: Path, ledger: SQLiteLedger) -> None:
+@pytest.mark.parametrize("table", ["lw_inbox", "lw_events"])
+def test_errors_never_quote_what_was_stored(path: Path, ledger: SQLiteLedger, table: str) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute(f"CREATE TRIGGER broken BEFORE INSERT ON lw_events BEGIN SELECT RAISE(ABORT, '{SECRET.decode()}'); END")
+        connection.execute(f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, '{SECRET.decode()}'); END")
     connection.close()
 
     with pytest.raises(LedgerUnavailable) as failed:
         ledger.accept(hint(7, SECRET), due_at=START)
+        ledger.case(7)
     assert failed.value.__cause__ is None
     assert failed.value.__suppress_context__
     assert SECRET.decode() not in str(failed.value)
-    assert ledger.case(7) is None  # the case was made before the event was refused, and is undone with it
+
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER broken")
+        assert connection.execute("SELECT COUNT(*) FROM lw_cases").fetchone() == (0,)  # made before the event was refused, undone with it
+    connection.close()
+    assert (ledger.case(7) is None) is (table == "lw_inbox")  # what could not be filed is not lost
 
 
 def test_what_was_forgotten_is_not_in_the_files(path: Path, ledger: SQLiteLedger) -> None:

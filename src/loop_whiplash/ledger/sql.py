@@ -56,8 +56,11 @@ class SqlLedger(ABC):
         """Give back connections. Idempotent."""
 
     @abstractmethod
-    def _run(self, body: Callable[[Transaction], T], *, write: bool = True) -> T:
-        """Run `body` in one transaction: committed when it returns, rolled back when it raises; run again when nothing was written."""
+    def _run(self, body: Callable[[Transaction], T], *, write: bool = True, filed: bool = True) -> T:
+        """Run `body` in one transaction: committed when it returns, rolled back when it raises; run again when nothing was written.
+
+        `filed`: it is about cases or events, so whatever came in by `accept` must have been filed among them.
+        """
 
     @abstractmethod
     def _stamp(self, at: datetime) -> Any:
@@ -89,28 +92,33 @@ class SqlLedger(ABC):
     # ------------------------------------------------------------------------------------------------ events come in
 
     def accept(self, event: Event, *, due_at: datetime | None) -> int:
-        return self._run(self._accepting(event, due_at))
+        row = self._row(event, due_at)
+        return self._run(lambda tx: self._file(tx, row))
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
-        ready = [(storable(event), due_at) for event, due_at in events]
+        rows = [self._row(event, due_at) for event, due_at in events]
         # In the same order by everybody, so that two of these never wait for each other crosswise.
-        ready.sort(key=lambda each: (each[0].return_id is None, each[0].return_id or digest(each[0])))
-        accepting = [self._accepting(event, due_at) for event, due_at in ready]
-        return self._run(lambda tx: len([accept(tx) for accept in accepting]))
+        rows.sort(key=lambda row: (row["return_id"] == ASIDE, row["return_id"] or digest(row["kind"], row["body"])))
+        return self._run(lambda tx: len([self._file(tx, row) for row in rows]))
 
-    def _accepting(self, event: Event, due_at: datetime | None) -> Callable[[Transaction], int]:
-        event = storable(event)
-        file = {"shop": self.shop, "return_id": event.return_id or ASIDE, "at": self._stamp(event.at)}
-        due = self._stamp_or_none(due_at, "due_at")
-        told = {**file, "times": event.count, "digest": digest(event), "kind": event.kind, "source": event.source, "body": event.body}
+    def _row(self, event: Event, due_at: datetime | None) -> dict[str, Any]:
+        return {
+            "shop": self.shop,
+            "return_id": ASIDE if event.return_id is None else returned(event.return_id),
+            "at": self._stamp(aware(event.at, "the time of an event")),
+            "due_at": self._stamp_or_none(due_at, "due_at"),
+            "times": event.count,
+            "kind": plain(event.kind),
+            "source": plain(event.source),
+            "body": bytes(event.body),
+        }
 
-        def accept(tx: Transaction) -> int:
-            if event.return_id is not None:
-                tx.change(self.statements.bring_forward, **file, due_at=due)
-            seq: int = tx.rows(self.statements.append, **told)[0][0]
-            return seq
-
-        return accept
+    def _file(self, tx: Transaction, row: dict[str, Any]) -> int:
+        """Put an event among the events, and its case among those that are due."""
+        if row["return_id"] != ASIDE:
+            tx.change(self.statements.bring_forward, **row)
+        seq: int = tx.rows(self.statements.append, **row, digest=digest(row["kind"], row["body"]))[0][0]
+        return seq
 
     # ------------------------------------------------------------------------------------------------ claims
 
@@ -271,8 +279,8 @@ class SqlLedger(ABC):
 
         return self._run(count, write=False)
 
-    def _look(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        return self._run(lambda tx: tx.rows(sql, shop=self.shop, **values), write=False)
+    def _look(self, sql: str, *, filed: bool = True, **values: Any) -> list[tuple[Any, ...]]:
+        return self._run(lambda tx: tx.rows(sql, shop=self.shop, **values), write=False, filed=filed)
 
     def _case(self, row: tuple[Any, ...]) -> CaseRow:
         return_id, due_at, leased, journal, summary, created_at, updated_at = row
@@ -293,16 +301,16 @@ class SqlLedger(ABC):
     # ------------------------------------------------------------------------------------------------ facts, retention
 
     def get(self, key: str) -> str | None:
-        found = self._look(self.statements.get, name=plain(key))
+        found = self._look(self.statements.get, name=plain(key), filed=False)
         return found[0][0] if found else None
 
     def put(self, key: str, value: str | None) -> None:
         name = plain(key)
         if value is None:
-            self._run(lambda tx: tx.change(self.statements.remove, shop=self.shop, name=name))
+            self._run(lambda tx: tx.change(self.statements.remove, shop=self.shop, name=name), filed=False)
         else:
             text = plain(value)
-            self._run(lambda tx: tx.change(self.statements.put, shop=self.shop, name=name, value=text))
+            self._run(lambda tx: tx.change(self.statements.put, shop=self.shop, name=name, value=text), filed=False)
 
     def put_first(self, key: str, value: str) -> str:
         fact = {"shop": self.shop, "name": plain(key)}
@@ -312,7 +320,7 @@ class SqlLedger(ABC):
             stands: str = tx.rows(self.statements.get, **fact)[0][0]
             return stands
 
-        return self._run(put)
+        return self._run(put, filed=False)
 
     def expire(self, *, before: datetime) -> int:
         """See `Ledger.expire`. In many short transactions, so that no webhook waits for it."""
@@ -345,8 +353,9 @@ class SqlLedger(ABC):
 def migrate(tx: Transaction, words: Words, current: int) -> None:
     """Bring the schema from version `current` (0: nothing is there) to ours, in one transaction. Refuses a newer one."""
     check_version(current)
-    for sql in (statement for version in MIGRATIONS[current:] for statement in version):
-        tx.change(words.fill(sql))
+    for sql in (words.fill(statement) for version in MIGRATIONS[current:] for statement in version):
+        if sql:
+            tx.change(sql)
     for sql in SET_VERSION:
         tx.change(words.fill(sql), version=VERSION)
 

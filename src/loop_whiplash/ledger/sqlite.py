@@ -12,13 +12,14 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from loop_whiplash.redaction import kind_of
 
+from .protocol import Event
 from .sql import SqlLedger, Transaction, migrate
 from .statements import VERSION, Statements, Words
 from .stored import aware, utc_now
@@ -36,14 +37,42 @@ WORDS = Words(
     long_ago="0",
     lock="",
     skip_locked="",
+    seq=":seq",
     serial="INTEGER PRIMARY KEY AUTOINCREMENT",  # a seq is never given twice, not even after the newest event was deleted
     time="INTEGER",  # microseconds since 1970, UTC
     bytes="BLOB",
     long="INTEGER",
     clustered="WITHOUT ROWID",
     by_lease="INDEXED BY lw_cases_leased",
+    inbox="""
+        CREATE TABLE lw_inbox (
+            seq INTEGER PRIMARY KEY,
+            shop TEXT NOT NULL,
+            return_id INTEGER NOT NULL,
+            happened_at INTEGER NOT NULL,
+            due_at INTEGER,
+            times INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            source TEXT NOT NULL,
+            body BLOB NOT NULL
+        )
+    """,
     parameter=r":\1",
 )
+
+#: What comes in is one row of the inbox; no more is written before a webhook is answered. Whoever looks at cases or events
+#: files it among them first, a writer in the same transaction. Its seq is above all that were given before.
+INBOX = ("seq", "shop", "return_id", "at", "due_at", "times", "kind", "source", "body")
+PUT_IN = """
+    INSERT INTO lw_inbox (seq, shop, return_id, happened_at, due_at, times, kind, source, body) VALUES (
+        1 + MAX(IFNULL((SELECT MAX(seq) FROM lw_inbox), 0), IFNULL((SELECT seq FROM sqlite_sequence WHERE name = 'lw_events'), 0)),
+        :shop, :return_id, :at, :due_at, :times, :kind, :source, :body
+    )
+"""
+OLDEST = "SELECT seq, shop, return_id, happened_at, due_at, times, kind, source, body FROM lw_inbox ORDER BY seq LIMIT :limit"
+TAKE_OUT = "DELETE FROM lw_inbox WHERE seq <= :upto"
+ANY = "SELECT 1 FROM lw_inbox LIMIT 1"
+AT_ONCE = 200
 
 #: Set on every connection. A checkpoint each 8 MB of log instead of 4: rarer, and still not a long wait for the one that makes it.
 PRAGMAS = (
@@ -107,6 +136,9 @@ class _Session:
     def change(self, sql: str, **values: Any) -> int:
         return self.connection.execute(sql, values).rowcount
 
+    def insert(self, sql: str, values: Mapping[str, Any]) -> int:
+        return self.connection.execute(sql, values).lastrowid or 0
+
 
 class SQLiteLedger(SqlLedger):
     """A `Ledger` in one SQLite file, for any number of threads and processes of one host.
@@ -155,7 +187,7 @@ class SQLiteLedger(SqlLedger):
         self._closed = False
         _make(self._path)
         self._identity = _identity(self._path)
-        self._run(lambda tx: tx.rows(self.statements.version))
+        self._transaction(lambda tx: tx.rows(self.statements.version))
 
     def now(self) -> datetime:
         return aware(self._now(), "what the ledger's clock gives")
@@ -181,9 +213,43 @@ class SQLiteLedger(SqlLedger):
             if self._writer.session is not None:
                 self._writer.session.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    # ------------------------------------------------------------------------------------------------ the inbox
+
+    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+        row = self._row(event, due_at)
+        return self._transaction(lambda session: session.insert(PUT_IN, row))
+
+    def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
+        rows = [self._row(event, due_at) for event, due_at in events]
+        return self._transaction(lambda session: len([session.insert(PUT_IN, row) for row in rows]))
+
+    def _file_some(self, tx: Transaction) -> bool:
+        """File the oldest of what is in the inbox; gives whether there may be more."""
+        found = tx.rows(OLDEST, limit=AT_ONCE)
+        for values in found:
+            self._file(tx, dict(zip(INBOX, values, strict=True)))
+        if found:
+            tx.change(TAKE_OUT, upto=found[-1][0])
+        return len(found) == AT_ONCE
+
+    def _run(self, body: Callable[[Transaction], T], *, write: bool = True, filed: bool = True) -> T:
+        def after_filing(tx: Transaction) -> tuple[bool, Any]:
+            return (False, None) if self._file_some(tx) else (True, body(tx))
+
+        if filed and write:
+            while True:  # a long inbox is filed in several transactions: no webhook waits for all of it
+                done, answer = self._transaction(after_filing)
+                if done:
+                    found: T = answer
+                    return found
+        if filed and self._transaction(lambda tx: tx.rows(ANY), write=False):
+            while self._transaction(self._file_some):
+                pass
+        return self._transaction(body, write=write)
+
     # ------------------------------------------------------------------------------------------------ transactions
 
-    def _run(self, body: Callable[[Transaction], T], *, write: bool = True) -> T:
+    def _transaction(self, body: Callable[[_Session], T], *, write: bool = True) -> T:
         lane = self._writer if write else self._reader
         try:
             with lane.turns:
@@ -193,7 +259,7 @@ class SQLiteLedger(SqlLedger):
         except sqlite3.Error as failed:
             raise self._unavailable(failed) from None
 
-    def _transact(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
+    def _transact(self, lane: _Lane, body: Callable[[_Session], T], begin: str) -> T:
         session = self._session(lane)
         try:
             session.change(begin)
@@ -211,7 +277,7 @@ class SQLiteLedger(SqlLedger):
             raise
         return answer
 
-    def _patiently(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
+    def _patiently(self, lane: _Lane, body: Callable[[_Session], T], begin: str) -> T:
         """Try until no other process is in the way. SQLite's own waiting sleeps 100 ms at a time, which a busy writer can starve."""
         started, pause = None, 0.0005
         while True:

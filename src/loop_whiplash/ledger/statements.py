@@ -8,7 +8,9 @@ in once, by `Words`:
 * ``{long_ago}``: before all times;
 * ``{lock}``, ``{skip_locked}``: row locks on PostgreSQL; a SQLite writer has the whole file;
 * ``{by_lease}``: which index to take, where SQLite would guess wrong;
-* ``{serial}``, ``{time}``, ``{bytes}``, ``{long}``, ``{clustered}``: types and storage of the tables.
+* ``{seq}``: the number of a new event, which SQLite has given to it before;
+* ``{serial}``, ``{time}``, ``{bytes}``, ``{long}``, ``{clustered}``: types and storage of the tables;
+* ``{inbox}``: a table that only SQLite has.
 
 Why the tables are cut as they are:
 
@@ -17,7 +19,8 @@ Why the tables are cut as they are:
 * A leased case is not in the index of due ones: a claim never steps over what others have.
 * An event has a digest of its kind and body for as long as no plan has taken it in. The one index of events, by return and
   digest, is unique: so a repeated webhook is counted on the first one, and the unread events of a return are found at once.
-  Few indexes matter: each is a page more to write before a webhook is answered.
+  Few indexes matter: on PostgreSQL each is a page more to write before a webhook is answered. (On SQLite that is one row of the
+  inbox, see there.)
 * Whoever touches the events of a case locks its row first. So within a return a higher ``seq`` was always committed
   later, and "read up to this seq" cannot pass over an event still on its way.
 """
@@ -40,12 +43,14 @@ class Words:
     long_ago: str
     lock: str
     skip_locked: str
+    seq: str
     serial: str
     time: str
     bytes: str
     long: str
     clustered: str
     by_lease: str
+    inbox: str
     parameter: str
 
     def fill(self, sql: str) -> str:
@@ -122,6 +127,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) {clustered}
         """,
     ),
+    ("{inbox}",),
 )
 
 #: The version of the schema this code reads and writes.
@@ -156,8 +162,8 @@ class Statements:
     #: A repeated event is counted on the first and moved to the end: after hold, release, hold the last word is hold, and a
     #: worker that has the first in its hands still sees that something came in.
     append: str = """
-        INSERT INTO lw_events (shop, return_id, happened_at, times, digest, kind, source, body)
-        VALUES (:shop, :return_id, :at, :times, :digest, :kind, :source, :body)
+        INSERT INTO lw_events (seq, shop, return_id, happened_at, times, digest, kind, source, body)
+        VALUES ({seq}, :shop, :return_id, :at, :times, :digest, :kind, :source, :body)
         ON CONFLICT (shop, return_id, digest) DO UPDATE SET
             seq = excluded.seq, times = lw_events.times + excluded.times, happened_at = excluded.happened_at
         RETURNING seq
