@@ -224,7 +224,7 @@ def test_what_another_process_has_refreshed_is_picked_up_and_not_spent_again(col
 def test_while_another_refreshes_one_waits_and_takes_what_it_got(colour: Colour, time: Time, make_store: Make) -> None:
     server, store = TokenServer(), make_store(token(0, left=-1))
     server.good = {"access-elsewhere"}
-    assert store.claim(60)
+    claim = store.claim(60)
     looks = iter(range(100))
     sleep = time.sleep
 
@@ -232,7 +232,7 @@ def test_while_another_refreshes_one_waits_and_takes_what_it_got(colour: Colour,
         sleep(seconds)
         if next(looks) == 3:
             store.save(Token(access_token="access-elsewhere", expires_at=START + timedelta(hours=2)), replaces=store.load())
-            store.release()
+            store.release(claim)
 
     time.sleep = later  # type: ignore[method-assign]
     assert count(colour.whiplash(server.script(), token=app(store), time=time)) == 1
@@ -242,11 +242,11 @@ def test_while_another_refreshes_one_waits_and_takes_what_it_got(colour: Colour,
 
 def test_a_token_that_still_is_good_is_used_rather_than_wait_for_another(colour: Colour, time: Time, make_store: Make) -> None:
     server, store = TokenServer(), make_store(token(0, left=100))
-    assert store.claim(600)
+    claim = store.claim(600)
     assert count(colour.whiplash(server.script(), token=app(store), time=time)) == 1
     assert (server.signed_with, time.slept) == (["access-0"], [])
     script = Script(answer=lambda request: reply(503, b"") if request.from_root else server.answer(request))
-    store.release()
+    store.release(claim)
     assert count(colour.whiplash(script, token=app(store), time=time)) == 1  # nor is a token endpoint that is down in the way
 
 
@@ -398,8 +398,9 @@ def test_a_process_that_dies_between_refresh_and_store_leaves_a_store_that_says_
     assert server.answer(step.request).status == 200
     flow.close()  # the answer is on its way when the process dies
     assert store.load() == token(left=-1)
-    assert store.claim(1)  # nobody waits for the dead
-    store.release()
+    claim = store.claim(1)
+    assert claim  # nobody waits for the dead
+    store.release(claim)
     with pytest.raises(AuthenticationFailed, match="log in again"):
         whiplash.items.count()
     whiplash.exchange_code("code-1", redirect_uri="https://x.example")

@@ -110,7 +110,7 @@ class OAuth:
         # Longer than the exchange with all its repetitions may take, so that a claim that is alive does not lapse.
         patience = session.retry.budget + 2 * session.timeout + 10.0
         waited = 0.0
-        while not await self._at_store(lambda: self.store.claim(patience)):
+        while not (claim := await self._at_store(lambda: self.store.claim(patience))):
             if fallback is not None:
                 return fallback
             await Sleep(LOOK_EVERY)
@@ -128,9 +128,9 @@ class OAuth:
                 token = await self._fetch_or(session, old, fallback)
         except BaseException:
             with suppress(Exception):  # a claim that could not be given back lapses
-                self.store.release()  # not as a step: this runs, too, when the flow is dropped, where nothing can be awaited any more
+                self.store.release(claim)  # not as a step: this runs, too, when the flow is dropped, where nothing can be awaited any more
             raise
-        await self._at_store(self.store.release)
+        await self._at_store(lambda: self.store.release(claim))
         return token
 
     async def _fetch_or(self, session: Session, old: Token | None, fallback: Token | None) -> Token:

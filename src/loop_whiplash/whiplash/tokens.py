@@ -50,12 +50,12 @@ class TokenStore(Protocol):
         """Put `token` in the place of `replaces`, durably, before returning. False, and nothing done, if another is there by now."""
         ...
 
-    def claim(self, seconds: float) -> bool:
-        """Be the one who refreshes, for so many seconds at most. False while another is."""
+    def claim(self, seconds: float) -> str | None:
+        """Be the one who refreshes, for so many seconds at most. Gives a name for this claim; None while another is the one."""
         ...
 
-    def release(self) -> None:
-        """Stop being the one who refreshes."""
+    def release(self, claim: str) -> None:
+        """Stop being the one who refreshes, unless the claim of that name has lapsed and another has his by now."""
         ...
 
 
@@ -70,7 +70,7 @@ class MemoryTokenStore:
         self._token = token
         self._clock = clock
         self._lock = threading.Lock()
-        self._claimed_until = float("-inf")
+        self._claim, self._claimed_until = "", float("-inf")
 
     def __repr__(self) -> str:
         return "MemoryTokenStore(…)"
@@ -86,16 +86,17 @@ class MemoryTokenStore:
             self._token = token
             return True
 
-    def claim(self, seconds: float) -> bool:
+    def claim(self, seconds: float) -> str | None:
         with self._lock:
             if self._clock() < self._claimed_until:
-                return False
-            self._claimed_until = self._clock() + seconds
-            return True
+                return None
+            self._claim, self._claimed_until = os.urandom(8).hex(), self._clock() + seconds
+            return self._claim
 
-    def release(self) -> None:
+    def release(self, claim: str) -> None:
         with self._lock:
-            self._claimed_until = float("-inf")
+            if self._claim == claim:
+                self._claimed_until = float("-inf")
 
 
 class SQLiteTokenStore:
@@ -113,7 +114,6 @@ class SQLiteTokenStore:
             raise ConfigurationError("a SQLiteTokenStore needs a file that other processes see; use MemoryTokenStore for one process")
         self._account = account
         self._clock = clock
-        self._owner = ""
         # Made by us, so that it never is readable by others, not even for a moment.
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         with self._transaction() as db:
@@ -172,19 +172,15 @@ class SQLiteTokenStore:
             )
             return True
 
-    def claim(self, seconds: float) -> bool:
-        now, owner = self._clock(), os.urandom(8).hex()
+    def claim(self, seconds: float) -> str | None:
+        now, claim = self._clock(), os.urandom(8).hex()
         with self._transaction() as db:
             taken = db.execute(
                 "UPDATE loop_whiplash_tokens SET claimed_by = ?, claimed_until = ? WHERE account = ? AND claimed_until <= ?",
-                (owner, now + seconds, self._account, now),
+                (claim, now + seconds, self._account, now),
             ).rowcount
-        if taken:
-            self._owner = owner
-        return bool(taken)
+        return claim if taken else None
 
-    def release(self) -> None:
+    def release(self, claim: str) -> None:
         with self._transaction() as db:
-            db.execute(
-                "UPDATE loop_whiplash_tokens SET claimed_until = 0 WHERE account = ? AND claimed_by = ?", (self._account, self._owner)
-            )
+            db.execute("UPDATE loop_whiplash_tokens SET claimed_until = 0 WHERE account = ? AND claimed_by = ?", (self._account, claim))
