@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from .build import Record, converter, decode, decode_json, decode_many
 from .fields import count, derived, flag, ident, many, mapping, money, number, number_id, one, text, texts, when
-from .json_text import MAX_DEPTH, NotJson, loads
+from .json_text import MAX_DEPTH, NotJson, loads, loads_object
 from .values import Unreadable, is_nothing
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "ident",
     "is_nothing",
     "loads",
+    "loads_object",
     "many",
     "mapping",
     "money",

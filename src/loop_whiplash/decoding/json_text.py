@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,16 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
     except (ValueError, RecursionError, ArithmeticError) as error:
         at = getattr(error, "pos", None)
         raise NotJson("not valid JSON" + (f" at character {at}" if isinstance(at, int) else "")) from None
+
+
+def loads_object(body: bytes, *, most: int) -> Mapping[str, Any]:
+    """The one object that a body is, which may have `most` bytes: a longer one is refused unread. Raises `NotJson`."""
+    if len(body) > most:
+        raise NotJson(f"it has {len(body):,} bytes, more than the {most:,} allowed")
+    value = loads(body)
+    if not isinstance(value, dict):
+        raise NotJson("no JSON object")
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from loop_whiplash.decoding import NotJson, Record, Unreadable, decode, ident, loads, number_id, text, when
+from loop_whiplash.decoding import NotJson, Record, Unreadable, decode, ident, loads_object, number_id, text, when
 from loop_whiplash.decoding.values import read_number_id
 from loop_whiplash.errors import DecodeError, MalformedPayload
 from loop_whiplash.signatures import Headers, Secret, Verified, digest, keys, raw_bytes, verify
@@ -177,15 +177,10 @@ def read_loop_hint(body: bytes, *, max_body: int = MAX_BODY) -> LoopHint:
 
 
 def _opened(body: bytes, max_body: int) -> LoopHint:
-    body = raw_bytes(body)
-    if len(body) > max_body:
-        raise MalformedPayload(f"the webhook has {len(body):,} bytes, more than the {max_body:,} allowed; it was not read")
     try:
-        payload = loads(body)
+        payload = loads_object(raw_bytes(body), most=max_body)
     except NotJson as error:
         raise MalformedPayload(f"the webhook cannot be read: {error}") from None
-    if not isinstance(payload, Mapping):
-        raise MalformedPayload("the webhook is no JSON object")
     topic, trigger = _text(payload, "topic"), _text(payload, "trigger")
     return LoopHint(topic=topic, trigger=trigger, return_id=_return_id(payload, topic), payload=payload)
 

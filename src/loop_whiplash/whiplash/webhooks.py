@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from loop_whiplash.decoding import NotJson, Record, Unreadable, decode, loads
+from loop_whiplash.decoding import NotJson, Record, Unreadable, decode, loads_object
 from loop_whiplash.decoding.values import read_ident, read_number_id
 from loop_whiplash.errors import DecodeError, MalformedPayload
 from loop_whiplash.signatures import Headers, Secret, Verified, digest, keys, raw_bytes, verify
@@ -158,16 +158,12 @@ def _known(read: Callable[[object], T | None], value: object) -> T | None:
 def _opened(body: bytes, max_body: int) -> tuple[Mapping[str, Any], str | None, Mapping[str, Any] | None]:
     """The payload, the name of the event, and the consumer return that it is about, if any."""
     body = raw_bytes(body)
-    if len(body) > max_body:
-        raise MalformedPayload(f"the webhook has {len(body):,} bytes, more than the {max_body:,} allowed; it was not read")
-    if body.lstrip()[:1] == b"<":
+    if body[:100].lstrip().startswith(b"<"):
         raise MalformedPayload("the webhook is XML: choose JSON as the format of the subscription in Whiplash")
     try:
-        payload = loads(body)
+        payload = loads_object(body, most=max_body)
     except NotJson as error:
         raise MalformedPayload(f"the webhook cannot be read: {error}") from None
-    if not isinstance(payload, Mapping):
-        raise MalformedPayload("the webhook is no JSON object")
     # https://help.whiplash.com (article 360053541791): XML has a `webhook` root; a JSON body with one is read as well.
     if isinstance(payload.get("webhook"), Mapping) and not _named(payload):
         payload = payload["webhook"]
