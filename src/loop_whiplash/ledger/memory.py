@@ -56,7 +56,6 @@ class MemoryLedger:
     >>> from datetime import UTC, datetime
     >>> ledger = MemoryLedger(shop="acme")
     >>> ledger.accept(Event(kind="loop.hint", return_id=7, at=datetime(2026, 1, 1, tzinfo=UTC)), due_at=datetime(2026, 1, 1, tzinfo=UTC))
-    1
     >>> ledger.case(7).due_at.isoformat()
     '2026-01-01T00:00:00+00:00'
     """
@@ -78,11 +77,11 @@ class MemoryLedger:
 
     # ------------------------------------------------------------------------------------------------ events come in
 
-    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+    def accept(self, event: Event, *, due_at: datetime | None) -> None:
         event = storable(event)
         due_at = None if due_at is None else aware(due_at, "due_at")
         with self._open():
-            return self._accept(event, due_at)
+            self._accept(event, due_at)
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         ready = [(storable(event), None if due_at is None else aware(due_at, "due_at")) for event, due_at in events]
@@ -91,7 +90,7 @@ class MemoryLedger:
                 self._accept(event, due_at)
         return len(ready)
 
-    def _accept(self, event: Event, due_at: datetime | None) -> int:
+    def _accept(self, event: Event, due_at: datetime | None) -> None:
         if event.return_id is not None:
             case = self._cases.setdefault(event.return_id, _Case(event.return_id, event.at, event.at, None))
             _advance_due(case, due_at)
@@ -99,18 +98,17 @@ class MemoryLedger:
         if same is not None:
             self._pile(event).remove(same)
             event = attrs.evolve(event, count=same.event.count + event.count, source=same.event.source)
-        return self._append(event, unread=True)
+        self._append(event, unread=True)
 
     def _pile(self, event: Event) -> list[_Kept]:
         return self._asides if event.return_id is None else self._cases[event.return_id].events
 
-    def _append(self, event: Event, *, unread: bool) -> int:
+    def _append(self, event: Event, *, unread: bool) -> None:
         self._seq += 1
         kept = _Kept(attrs.evolve(event, seq=self._seq), unread)
         self._pile(event).append(kept)
         if unread:
             self._unread[(event.return_id, event.kind, event.body)] = kept
-        return self._seq
 
     # ------------------------------------------------------------------------------------------------ work on a return
 

@@ -87,8 +87,8 @@ class Ledger(Protocol):
     def now(self) -> datetime:
         """The ledger's clock, aware, UTC: leases go by it."""
 
-    def accept(self, event: Event, *, due_at: datetime | None) -> int:
-        """Append an event; durable when it returns. Gives its seq.
+    def accept(self, event: Event, *, due_at: datetime | None) -> None:
+        """Append an event; durable when it returns.
 
         If it names a return, that return has a case from now on, and with `due_at` it is due no later than then. An event
         equal (kind, return, body) to an *unread* one is not stored again: that one is counted up, dated `event.at` and

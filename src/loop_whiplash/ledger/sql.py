@@ -91,15 +91,21 @@ class SqlLedger(ABC):
 
     # ------------------------------------------------------------------------------------------------ events come in
 
-    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+    def accept(self, event: Event, *, due_at: datetime | None) -> None:
         row = self._row(event, due_at)
-        return self._run(lambda tx: self._file(tx, row))
+        self._run(lambda tx: self._file(tx, row))
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         rows = [self._row(event, due_at) for event, due_at in events]
         # In the same order by everybody, so that two of these never wait for each other crosswise.
         rows.sort(key=lambda row: (row["return_id"] == ASIDE, row["return_id"] or digest(row["kind"], row["body"])))
-        return self._run(lambda tx: len([self._file(tx, row) for row in rows]))
+
+        def file(tx: Transaction) -> None:
+            for row in rows:
+                self._file(tx, row)
+
+        self._run(file)
+        return len(rows)
 
     def _row(self, event: Event, due_at: datetime | None) -> dict[str, Any]:
         return {
@@ -113,12 +119,11 @@ class SqlLedger(ABC):
             "body": bytes(event.body),
         }
 
-    def _file(self, tx: Transaction, row: dict[str, Any]) -> int:
+    def _file(self, tx: Transaction, row: dict[str, Any]) -> None:
         """Put an event among the events, and its case among those that are due."""
         if row["return_id"] != ASIDE:
             tx.change(self.statements.bring_forward, **row)
-        seq: int = tx.rows(self.statements.append, **row, digest=digest(row["kind"], row["body"]))[0][0]
-        return seq
+        tx.change(self.statements.append, **row, digest=digest(row["kind"], row["body"]))
 
     # ------------------------------------------------------------------------------------------------ claims
 

@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -37,7 +37,6 @@ WORDS = Words(
     long_ago="0",
     lock="",
     skip_locked="",
-    seq=":seq",
     serial="INTEGER PRIMARY KEY AUTOINCREMENT",  # a seq is never given twice, not even after the newest event was deleted
     time="INTEGER",  # microseconds since 1970, UTC
     bytes="BLOB",
@@ -46,7 +45,7 @@ WORDS = Words(
     by_lease="INDEXED BY lw_cases_leased",
     inbox="""
         CREATE TABLE lw_inbox (
-            seq INTEGER PRIMARY KEY,
+            place INTEGER PRIMARY KEY,
             shop TEXT NOT NULL,
             return_id INTEGER NOT NULL,
             happened_at INTEGER NOT NULL,
@@ -61,16 +60,14 @@ WORDS = Words(
 )
 
 #: What comes in is one row of the inbox; no more is written before a webhook is answered. Whoever looks at cases or events
-#: files it among them first, a writer in the same transaction. Its seq is above all that were given before.
-INBOX = ("seq", "shop", "return_id", "at", "due_at", "times", "kind", "source", "body")
+#: files it among them first, a writer in the same transaction.
+INBOX = ("place", "shop", "return_id", "at", "due_at", "times", "kind", "source", "body")
 PUT_IN = """
-    INSERT INTO lw_inbox (seq, shop, return_id, happened_at, due_at, times, kind, source, body) VALUES (
-        1 + MAX(IFNULL((SELECT MAX(seq) FROM lw_inbox), 0), IFNULL((SELECT seq FROM sqlite_sequence WHERE name = 'lw_events'), 0)),
-        :shop, :return_id, :at, :due_at, :times, :kind, :source, :body
-    )
+    INSERT INTO lw_inbox (shop, return_id, happened_at, due_at, times, kind, source, body)
+    VALUES (:shop, :return_id, :at, :due_at, :times, :kind, :source, :body)
 """
-OLDEST = "SELECT seq, shop, return_id, happened_at, due_at, times, kind, source, body FROM lw_inbox ORDER BY seq LIMIT :limit"
-TAKE_OUT = "DELETE FROM lw_inbox WHERE seq <= :upto"
+OLDEST = "SELECT place, shop, return_id, happened_at, due_at, times, kind, source, body FROM lw_inbox ORDER BY place LIMIT :limit"
+TAKE_OUT = "DELETE FROM lw_inbox WHERE place <= :upto"
 ANY = "SELECT 1 FROM lw_inbox LIMIT 1"
 AT_ONCE = 200
 
@@ -135,9 +132,6 @@ class _Session:
 
     def change(self, sql: str, **values: Any) -> int:
         return self.connection.execute(sql, values).rowcount
-
-    def insert(self, sql: str, values: Mapping[str, Any]) -> int:
-        return self.connection.execute(sql, values).lastrowid or 0
 
 
 class SQLiteLedger(SqlLedger):
@@ -215,13 +209,19 @@ class SQLiteLedger(SqlLedger):
 
     # ------------------------------------------------------------------------------------------------ the inbox
 
-    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+    def accept(self, event: Event, *, due_at: datetime | None) -> None:
         row = self._row(event, due_at)
-        return self._transaction(lambda session: session.insert(PUT_IN, row))
+        self._transaction(lambda tx: tx.change(PUT_IN, **row))
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         rows = [self._row(event, due_at) for event, due_at in events]
-        return self._transaction(lambda session: len([session.insert(PUT_IN, row) for row in rows]))
+
+        def put_in(tx: Transaction) -> None:
+            for row in rows:
+                tx.change(PUT_IN, **row)
+
+        self._transaction(put_in)
+        return len(rows)
 
     def _file_some(self, tx: Transaction) -> bool:
         """File the oldest of what is in the inbox; gives whether there may be more."""
@@ -249,7 +249,7 @@ class SQLiteLedger(SqlLedger):
 
     # ------------------------------------------------------------------------------------------------ transactions
 
-    def _transaction(self, body: Callable[[_Session], T], *, write: bool = True) -> T:
+    def _transaction(self, body: Callable[[Transaction], T], *, write: bool = True) -> T:
         lane = self._writer if write else self._reader
         try:
             with lane.turns:
@@ -259,7 +259,7 @@ class SQLiteLedger(SqlLedger):
         except sqlite3.Error as failed:
             raise self._unavailable(failed) from None
 
-    def _transact(self, lane: _Lane, body: Callable[[_Session], T], begin: str) -> T:
+    def _transact(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
         session = self._session(lane)
         try:
             session.change(begin)
@@ -277,7 +277,7 @@ class SQLiteLedger(SqlLedger):
             raise
         return answer
 
-    def _patiently(self, lane: _Lane, body: Callable[[_Session], T], begin: str) -> T:
+    def _patiently(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
         """Try until no other process is in the way. SQLite's own waiting sleeps 100 ms at a time, which a busy writer can starve."""
         started, pause = None, 0.0005
         while True:

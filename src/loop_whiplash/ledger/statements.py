@@ -8,7 +8,6 @@ in once, by `Words`:
 * ``{long_ago}``: before all times;
 * ``{lock}``, ``{skip_locked}``: row locks on PostgreSQL; a SQLite writer has the whole file;
 * ``{by_lease}``: which index to take, where SQLite would guess wrong;
-* ``{seq}``: the number of a new event, which SQLite has given to it before;
 * ``{serial}``, ``{time}``, ``{bytes}``, ``{long}``, ``{clustered}``: types and storage of the tables;
 * ``{inbox}``: a table that only SQLite has.
 
@@ -43,7 +42,6 @@ class Words:
     long_ago: str
     lock: str
     skip_locked: str
-    seq: str
     serial: str
     time: str
     bytes: str
@@ -162,11 +160,10 @@ class Statements:
     #: A repeated event is counted on the first and moved to the end: after hold, release, hold the last word is hold, and a
     #: worker that has the first in its hands still sees that something came in.
     append: str = """
-        INSERT INTO lw_events (seq, shop, return_id, happened_at, times, digest, kind, source, body)
-        VALUES ({seq}, :shop, :return_id, :at, :times, :digest, :kind, :source, :body)
+        INSERT INTO lw_events (shop, return_id, happened_at, times, digest, kind, source, body)
+        VALUES (:shop, :return_id, :at, :times, :digest, :kind, :source, :body)
         ON CONFLICT (shop, return_id, digest) DO UPDATE SET
             seq = excluded.seq, times = lw_events.times + excluded.times, happened_at = excluded.happened_at
-        RETURNING seq
     """
     append_step: str = """
         INSERT INTO lw_events (shop, return_id, happened_at, times, kind, source, body)

@@ -205,13 +205,12 @@ class Watched:
     def now(self) -> datetime:
         return self.ledger.now()
 
-    def accept(self, event: Event, *, due_at: datetime | None) -> int:
+    def accept(self, event: Event, *, due_at: datetime | None) -> None:
         fails = self._may_fail()
-        seq = self.ledger.accept(event, due_at=due_at)
+        self.ledger.accept(event, due_at=due_at)
         self._say(f"ledger takes {event.kind} of {event.return_id}")
         self._record.accept(event)
         self._then(fails)
-        return seq
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         fails = self._may_fail()
