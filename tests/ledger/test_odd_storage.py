@@ -59,7 +59,7 @@ def test_a_connection_that_cannot_even_roll_back_is_replaced(path: Path, monkeyp
     ledger = SQLiteLedger(path)
     wanted |= {"COMMIT": sqlite3.OperationalError("disk I/O error"), "ROLLBACK": sqlite3.OperationalError("disk I/O error")}
     with pytest.raises(LedgerUnavailable):
-        ledger.accept(hint(1), due_at=START)
+        ledger.accept_many([(hint(1), START)])
     wanted.clear()
     assert ledger.case(1) is None
     ledger.accept(hint(2), due_at=START)

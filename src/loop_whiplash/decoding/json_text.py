@@ -43,7 +43,7 @@ def loads(body: bytes, *, exact: bool = False) -> Any:
         if orjson is not None and not exact:
             return orjson.loads(body)
         text = body.decode("utf-8")
-        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = _EXACT.decode(text)
         if "\\u" in text:  # half a surrogate pair is no text, not even under a key that comes again
             json.dumps(json.loads(text, object_pairs_hook=list), ensure_ascii=False).encode()
         return value
@@ -64,6 +64,9 @@ def loads_object(body: bytes, *, most: int) -> Mapping[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_EXACT = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def _may_be_deep(body: bytes) -> bool:

@@ -211,7 +211,7 @@ class SQLiteLedger(SqlLedger):
 
     def accept(self, event: Event, *, due_at: datetime | None) -> None:
         row = self._row(event, due_at)
-        self._transaction(lambda tx: tx.change(PUT_IN, **row))
+        self._transaction(lambda tx: tx.change(PUT_IN, **row), begin="")  # one statement is a transaction of its own
 
     def accept_many(self, events: Iterable[tuple[Event, datetime | None]]) -> int:
         rows = [self._row(event, due_at) for event, due_at in events]
@@ -249,11 +249,11 @@ class SQLiteLedger(SqlLedger):
 
     # ------------------------------------------------------------------------------------------------ transactions
 
-    def _transaction(self, body: Callable[[Transaction], T], *, write: bool = True) -> T:
+    def _transaction(self, body: Callable[[Transaction], T], *, write: bool = True, begin: str = "BEGIN IMMEDIATE") -> T:
         lane = self._writer if write else self._reader
         try:
             with lane.turns:
-                return self._patiently(lane, body, "BEGIN IMMEDIATE" if write else "BEGIN")
+                return self._patiently(lane, body, begin if write else "BEGIN")
         except TimeoutError:
             raise LedgerUnavailable(f"other threads kept the ledger busy for {self._patience:g} seconds; nothing was stored") from None
         except sqlite3.Error as failed:
@@ -262,6 +262,8 @@ class SQLiteLedger(SqlLedger):
     def _transact(self, lane: _Lane, body: Callable[[Transaction], T], begin: str) -> T:
         session = self._session(lane)
         try:
+            if not begin:
+                return body(session)
             session.change(begin)
             answer = body(session)
             session.change("COMMIT")
