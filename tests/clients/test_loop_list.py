@@ -250,9 +250,10 @@ def test_a_past_window_of_updates_is_read_once(colour: Colour) -> None:
         (START, START, {"states": []}),
     ],
 )
-def test_arguments_that_cannot_work(colour: Colour, start: Any, end: Any, more: dict[str, Any]) -> None:
+def test_arguments_that_cannot_work_are_told_at_once(colour: Colour, start: Any, end: Any, more: dict[str, Any]) -> None:
     script = Script()
-    assert isinstance(colour.loop(script).take(lambda c: c.returns.list(start, end, **more))[1], ConfigurationError)
+    with pytest.raises(ConfigurationError):
+        colour.loop(script).client.returns.list(start, end, **more)  # not only when it is iterated
     assert script.requests == []
 
 

@@ -49,7 +49,7 @@ MAX_PAGES = 1000
 By = Literal["updated_at", "created_at"]
 
 
-async def list_returns(
+def list_returns(
     session: Session, start: datetime, end: datetime, *, by: By = "updated_at", states: Sequence[str] = ALL_STATES
 ) -> AsyncGenerator[Return, None]:
     """Every return that was updated (or created) between two times, in all states, each once, in no order.
@@ -58,6 +58,7 @@ async def list_returns(
         start, end: aware; any length. by: which time counts. states: those asked for.
 
     Raises:
+        ConfigurationError: at once, for a time without a zone, or what cannot be asked for.
         ListIncomplete: after the last row, when it cannot be proven that these were all; `.windows` and `.unreadable` say
             what is missing.
 
@@ -66,7 +67,10 @@ async def list_returns(
     start, end = _utc(start, "start").replace(microsecond=0), _utc(end, "end")
     end = end if end.microsecond == 0 else end.replace(microsecond=0) + SECOND
     _check(start, end, by, states)
-    end = max(end, start + SECOND)
+    return _list(session, start, max(end, start + SECOND), by, states)
+
+
+async def _list(session: Session, start: datetime, end: datetime, by: By, states: Sequence[str]) -> AsyncGenerator[Return, None]:
     began = session.now()
     reaches_now = end >= began - CLOCKS
     reading = _Reading(session=session, before=began)
