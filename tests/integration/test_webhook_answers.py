@@ -41,6 +41,12 @@ def test_a_genuine_webhook_is_stored_and_makes_its_return_due_at_once(house: Hou
     assert house.case(4711).journal.receipt_found_by == "webhook"
 
 
+def test_a_webhook_with_a_long_name_is_stored_under_a_short_one(house: House) -> None:
+    assert to_loop(house, loop_body(trigger="x" * 10_000)).status == 200
+    assert to_whiplash(house, whiplash_body().replace(b"status_changed", b"y" * 10_000)).status == 200
+    assert [len(event.source) for event in house.case(4711).history] == [200, 200]
+
+
 def test_a_webhook_that_only_tells_of_the_rma_tells_nothing_of_a_receipt(house: House) -> None:
     body = whiplash_body().replace(b"consumer_return.status_changed", b"consumer_return.created")
     assert to_whiplash(house, body).status == 200

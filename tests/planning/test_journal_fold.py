@@ -10,7 +10,9 @@ import pytest
 from planning_stories import DAY, HOUR, MINUTE, NOW, evolve, flagged, made, sending, sent
 
 from loop_whiplash.ledger.protocol import Event
+from loop_whiplash.ledger.statements import VERSION
 from loop_whiplash.planning import Acknowledged, Act, Create, Journal, Settings, fold
+from loop_whiplash.planning.journal import _TAKERS
 
 KNOWN = Journal(first_seen_at=NOW - DAY, found_by="webhook", receipt_found_by="webhook")
 
@@ -24,6 +26,12 @@ def heard(journal: Journal, kind: str, body: Any = None, *, at: datetime = NOW) 
 @pytest.mark.parametrize("kind", ["", "step.create.sent", "unreadable", "person.dance", "loop.other", "HINT"])
 def test_unknown_kinds_change_nothing(kind: str) -> None:
     assert heard(Journal(), kind, {"by": "Ann"}) == Journal()
+
+
+def test_a_new_kind_of_event_needs_a_new_version_of_the_ledger() -> None:
+    words = ["acknowledge", "attach", "detach", "hold", "release", "retry"]
+    kinds = ["loop.hint", "loop.processing_failed", *(f"person.{word}" for word in words), "sweep.hint", "whiplash.hint"]
+    assert (VERSION, sorted(_TAKERS)) == (2, kinds)  # so that an older release, which does not know it, does not mark it as read
 
 
 def test_hints_say_who_found_it_first() -> None:

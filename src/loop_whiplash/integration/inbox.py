@@ -27,8 +27,8 @@ from loop_whiplash.whiplash.webhooks import read_whiplash_hint, verify_whiplash
 
 from .core import Core
 
-#: Of a webhook that cannot be read, so many bytes are kept.
-KEPT = 65_536
+#: Of a webhook that cannot be read, so many bytes are kept; and of what any calls itself, so many characters.
+KEPT, NAMED = 65_536, 200
 #: That a webhook was genuine, or forged, is remembered so often.
 NOTED_EVERY = timedelta(hours=1)
 
@@ -70,12 +70,13 @@ def _read(core: Core, system: str, body: bytes) -> Event:
     if system == "whiplash":
         told = read_whiplash_hint(body)
         return_id = owner_of(core, told.consumer_return_id, told.original_id)
-        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=told.event_name or "")
+        return Event(kind="whiplash.hint", return_id=return_id, at=core.now(), body=body, source=(told.event_name or "")[:NAMED])
     hint = read_loop_hint(body)
     if (hint.topic, hint.trigger) == PROCESSING_FAILED:
         said = json.dumps({"message": hint.payload.get("message"), "state": hint.payload.get("return_state")}).encode()
         return Event(kind="loop.processing_failed", return_id=hint.return_id, at=core.now(), body=said, source="webhook")
-    return Event(kind="loop.hint", return_id=hint.return_id, at=core.now(), body=body, source=f"{hint.topic} {hint.trigger}")
+    source = f"{hint.topic} {hint.trigger}"[:NAMED]
+    return Event(kind="loop.hint", return_id=hint.return_id, at=core.now(), body=body, source=source)
 
 
 def owner_of(core: Core, consumer_return_id: int | None, original_id: str | None) -> int | None:

@@ -174,6 +174,8 @@ def _detach(journal: Journal, at: datetime, said: Mapping[str, Any]) -> Journal:
     return attrs.evolve(journal, attached=left)
 
 
+# A new kind needs a new version of the ledger's schema: an older release would mark such an event as read without taking it in,
+# and a ledger of a newer version it does not open.
 _TAKERS: Mapping[str, Callable[[Journal, datetime, Mapping[str, Any]], Journal]] = {
     "loop.hint": _loop_hint,
     "whiplash.hint": _whiplash_hint,
