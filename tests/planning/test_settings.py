@@ -260,12 +260,17 @@ def test_from_toml(tmp_path: Path) -> None:
 
 
 def test_toml_that_is_wrong_is_named(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("strat = 2025-01-01T00:00:00Z")
     for source, table, said in (
         (str(tmp_path / "absent.toml"), "", f"the settings in {tmp_path / 'absent.toml'} cannot be read: "),
         ("a = ", "", "the TOML text is no TOML: "),
         ("a = 1", "x", "the TOML text has no table [x]"),
         ("x = 1", "x.y", "the TOML text has no table [x.y]"),
-        ("a = 1", "", "Settings has no 'a'; it has "),
+        ("a = 1", "", "the TOML text: Settings has no 'a'; it has "),
+        ("recheck = '6 hours'", "", "the TOML text: Settings.recheck: "),
+        ("absent_limit = 7", "", "the TOML text: Settings.absent_limit is 7"),
+        (str(wrong), "", f"{wrong}: Settings has no 'strat' (did you mean 'start'?); it has "),
     ):
         with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}"):
             Settings.from_toml(source, table=table)

@@ -241,7 +241,7 @@ class Settings:
         """Settings from a TOML file, or from TOML text (text has an equals sign, a bracket or a line break; a path has none).
 
         `table`: dotted name of the table that holds them, for a file that holds more. Raises `ConfigurationError` that
-        names the file, or the setting.
+        names the file and the setting.
         """
         if isinstance(source, str) and (not source.strip() or any(sign in source for sign in "=\n[")):
             text, where = source, "the TOML text"
@@ -259,7 +259,10 @@ class Settings:
             if not isinstance(values, Mapping) or part not in values:
                 raise ConfigurationError(f"{where} has no table [{table}]")
             values = values[part]
-        return cls.from_dict(values)
+        try:
+            return cls.from_dict(values)
+        except ConfigurationError as wrong:
+            raise ConfigurationError(f"{where}: {wrong}") from wrong
 
 
 def _check_length(name: str, value: object, least: timedelta, most: timedelta) -> None:
