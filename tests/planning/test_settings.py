@@ -268,8 +268,8 @@ def test_toml_that_is_wrong_is_named(tmp_path: Path) -> None:
         ("a = 1", "x", "the TOML text has no table [x]"),
         ("x = 1", "x.y", "the TOML text has no table [x.y]"),
         ("a = 1", "", "the TOML text: Settings has no 'a'; it has "),
-        ("recheck = '6 hours'", "", "the TOML text: Settings.recheck: "),
-        ("mode = 'loud'", "", "the TOML text: Settings.mode is 'loud'"),
+        ("recheck = '6x'", "", "the TOML text: Settings.recheck: "),
+        ("absent_limit = 7", "", "the TOML text: Settings.absent_limit is 7"),
         (str(wrong), "", f"{wrong}: Settings has no 'strat' (did you mean 'start'?); it has "),
     ):
         with pytest.raises(ConfigurationError, match=f"^{re.escape(said)}"):
