@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,10 @@ class Refused:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """`claims[return]` are the claims ever given, oldest first, one per ledger each; old ones are used on purpose."""
+    """`claims[return]` are the claims ever given, oldest first, one per ledger each; old ones are used on purpose.
+
+    Looking may change what is stored: SQLite then files what came in. So half of the runs look after every step, and half when it comes up.
+    """
 
     def ledgers(self, clock: Clock, folder: Path) -> dict[str, Ledger]:
         return {"memory": MemoryLedger(clock=clock), "sqlite": SQLiteLedger(folder / "ledger.db", clock=clock)}
@@ -52,22 +55,26 @@ class LedgerMachine(RuleBasedStateMachine):
     def move_leases(self, by: timedelta) -> None:
         self.clock.move(by)
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(watched=st.booleans())
+    def start(self, watched: bool) -> None:
+        self.watched = watched
         self.clock = Clock()
         self.folder = tempfile.TemporaryDirectory()
         self.all = self.ledgers(self.clock, Path(self.folder.name))
         self.now = START
-        self.events: list[dict[str, Any]] = []  # return_id, kind, body, at, count, unread
+        self.events: list[dict[str, Any]] = []  # return_id, kind, body, at, count, unread, seqs (by ledger, once seen)
         self.cases: dict[int, dict[str, Any]] = {}  # due, fence, until, journal, summary, forgotten
         self.intents: set[tuple[int, str, int]] = set()
         self.claims: dict[int, list[dict[str, Claim]]] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "all"):
-            for ledger in self.all.values():
-                ledger.close()
-            self.folder.cleanup()
+            try:
+                self.look()
+            finally:
+                for ledger in self.all.values():
+                    ledger.close()
+                self.folder.cleanup()
 
     # ------------------------------------------------------------------------------------------------ both at once
 
@@ -84,6 +91,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def unread(self, return_id: int) -> list[dict[str, Any]]:
         return [event for event in self.events if event["return_id"] == return_id and event["unread"]]
+
+    @staticmethod
+    def seen(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those whose numbers a claim or a look has told: a worker can have taken in no others."""
+        return [event for event in events if event["seqs"]]
 
     def leased(self, return_id: int) -> bool:
         until = self.cases[return_id]["until"]
@@ -109,8 +121,9 @@ class LedgerMachine(RuleBasedStateMachine):
         for each in same:
             self.events.remove(each)
             count += each["count"]
-        self.events.append({"return_id": return_id, "kind": kind, "body": body, "at": at(minutes), "count": count, "unread": True})
-        self.everywhere(NotImplemented, lambda _, ledger: ledger.accept(event, due_at=due_at))
+        told = {"return_id": return_id, "kind": kind, "body": body, "at": at(minutes), "count": count, "unread": True, "seqs": {}}
+        self.events.append(told)
+        self.everywhere(None, lambda _, ledger: ledger.accept(event, due_at=due_at))
 
     @rule(minutes=MINUTES, limit=st.integers(1, 3))
     def claim_due(self, minutes: int, limit: int) -> None:
@@ -145,7 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, claim in claims.items():
             assert (claim.return_id, claim.fence, claim.is_new) == (return_id, case["fence"], case["journal"] is None), name
             assert claim.journal == (case["journal"] or {})
-            assert [self.shown(event) for event in claim.unread] == [self.told(event) for event in self.unread(return_id)]
+            self.compare(name, claim.unread, self.unread(return_id))
 
     @rule(
         data=st.data(),
@@ -160,7 +173,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         return_id, which = self.pick(data, stale)
         unread = self.unread(return_id)
-        journal, taken = {"n": len(self.events), "who": which}, unread[:take]
+        journal, taken = {"n": len(self.events), "who": which}, self.seen(unread)[:take]
         rows = {name: (return_id, each.kind, each.ordinal) for name, each in (("in", intent), ("out", withdraw)) if each is not None}
         if not self.owned(return_id, which):
             expected: Any = Refused(LeaseLost)
@@ -177,7 +190,7 @@ class LedgerMachine(RuleBasedStateMachine):
         events = [Event(kind="step.x", return_id=return_id, at=START)] if step else []
 
         def call(name: str, ledger: Ledger) -> bool:
-            read_to = max((event.seq for event in ledger.unread(return_id)[:take]), default=0)
+            read_to = max((event["seqs"][name] for event in taken), default=0)
             claim = self.claims[return_id][which][name]
             return ledger.commit(claim, journal=journal, read_to=read_to, intent=intent, withdraw=withdraw, events=events)
 
@@ -191,20 +204,21 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         return_id, which = self.pick(data, stale)
         unread = self.unread(return_id)
+        taken = self.seen(unread)[:take]
         journal, summary = {"n": len(self.events), "f": which}, {"breaks": ["b"] if breaks else []}
         events = [Event(kind="step.y", return_id=return_id, at=START)] if step else []
         owned = self.owned(return_id, which)
 
         def call(name: str, ledger: Ledger) -> None:
-            read_to = max((event.seq for event in ledger.unread(return_id)[:take]), default=0)
+            read_to = max((event["seqs"][name] for event in taken), default=0)
             claim, due_at = self.claims[return_id][which][name], None if due is None else at(due)
             ledger.finish(claim, journal=journal, read_to=read_to, due_at=due_at, summary=summary, at=at(minutes), events=events)
 
         self.everywhere(None if owned else Refused(LeaseLost), call)
         if owned:
-            self.read(return_id, unread[:take])
+            self.read(return_id, taken)
             self.stepped(return_id, events)
-            due_at = at(minutes) if len(unread) > take else None if due is None else at(due)
+            due_at = at(minutes) if len(unread) > len(taken) else None if due is None else at(due)
             self.cases[return_id].update(journal=journal, summary=summary, due=due_at, until=None)
 
     @rule(minutes=st.sampled_from([1, 5, 10, 11]))
@@ -243,22 +257,28 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def stepped(self, return_id: int, events: list[Event]) -> None:
         for event in events:
-            self.events.append({"return_id": return_id, "kind": event.kind, "body": b"", "at": START, "count": 1, "unread": False})
+            self.events.append(
+                {"return_id": return_id, "kind": event.kind, "body": b"", "at": START, "count": 1, "unread": False, "seqs": {}}
+            )
 
     # ------------------------------------------------------------------------------------------------ what is seen
 
-    @staticmethod
-    def told(event: dict[str, Any]) -> tuple[Any, ...]:
-        return event["return_id"], event["kind"], event["body"], event["at"], event["count"]
-
-    @staticmethod
-    def shown(event: Event) -> tuple[Any, ...]:
-        return event.return_id, event.kind, event.body, event.at, event.count
+    def compare(self, name: str, found: Sequence[Event], expected: list[dict[str, Any]]) -> None:
+        """The events of a return: the same, in the same order, with rising numbers that stay as they were first seen."""
+        shown = [(event.return_id, event.kind, event.body, event.at, event.count) for event in found]
+        assert shown == [(each["return_id"], each["kind"], each["body"], each["at"], each["count"]) for each in expected], name
+        numbers = [event.seq for event in found]
+        assert numbers == sorted(set(numbers)), name
+        assert numbers == [each["seqs"].setdefault(name, number) for each, number in zip(expected, numbers, strict=True)], name
 
     @invariant()
-    def all_show_what_the_model_knows(self) -> None:
-        if not hasattr(self, "all"):
-            return
+    def watch(self) -> None:
+        if hasattr(self, "all") and self.watched:
+            self.look()
+
+    @rule()
+    def look(self) -> None:
+        """All show what the model knows."""
         for name, ledger in self.all.items():
             for return_id in range(1, 5):
                 case, row = self.cases.get(return_id), ledger.case(return_id)
@@ -268,13 +288,14 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert row.due_at == case["due"], name
                 assert row.leased == self.leased(return_id), name
                 assert (row.journal, row.summary) == (case["journal"] or {}, case["summary"]), name
-                events = [event for event in self.events if event["return_id"] == return_id]
-                assert [self.shown(event) for event in ledger.history(return_id)] == [self.told(event) for event in events], name
-                assert len(ledger.unread(return_id)) == len(self.unread(return_id)), name
-            asides = [self.told(event) for event in self.events if event["return_id"] is None]
-            assert [self.shown(event) for event in ledger.asides()] == asides[::-1], name
+                self.compare(name, ledger.history(return_id), [event for event in self.events if event["return_id"] == return_id])
+                self.compare(name, ledger.unread(return_id), self.unread(return_id))
+            self.compare(name, ledger.asides()[::-1], [event for event in self.events if event["return_id"] is None])
             assert [row.return_id for row in ledger.open_cases()] == sorted(
                 r for r, case in self.cases.items() if case["due"] is not None
+            ), name
+            assert [row.return_id for row in ledger.cases_with_breaks()] == sorted(
+                r for r, case in self.cases.items() if case["summary"].get("breaks")
             ), name
             assert ledger.stats(at=at(30)) == self.numbers(at(30)), name
 

@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -181,91 +181,6 @@ def test_a_file_that_was_taken_away_is_not_written_to(path: Path, ledger: SQLite
 
     with pytest.raises(LedgerUnavailable, match="removed or replaced"):
         ledger.accept(hint(8), due_at=START)
-
-
-# ---------------------------------------------------------------------------------------------------- the inbox
-
-
-def inbox(path: Path) -> int:
-    connection = sqlite3.connect(path)
-    (count,) = connection.execute("SELECT COUNT(*) FROM lw_inbox").fetchone()
-    connection.close()
-    return int(count)
-
-
-def test_what_comes_in_is_one_row_until_somebody_looks(path: Path, ledger: SQLiteLedger) -> None:
-    written: list[str] = []
-    ledger.get("connected")
-    assert ledger._writer.session is not None
-    ledger._writer.session.connection.set_trace_callback(written.append)
-    ledger.accept(hint(7, b"x"), due_at=at(5))
-    assert [sql.split()[:3] for sql in written] == [["INSERT", "INTO", "lw_inbox"]]
-    assert inbox(path) == 1
-
-    assert ledger.case(7).due_at == at(5)
-    assert inbox(path) == 0
-
-
-#: Each looks at cases or events, and so must see what came in just before.
-LOOKS: dict[str, Callable[[SQLiteLedger], bool]] = {
-    "case": lambda ledger: ledger.case(7) is not None,
-    "history": lambda ledger: len(ledger.history(7)) == 1,
-    "unread": lambda ledger: len(ledger.unread(7)) == 1,
-    "open_cases": lambda ledger: [row.return_id for row in ledger.open_cases()] == [7],
-    "stats": lambda ledger: ledger.stats(at=START)["due"] == 1,
-    "claim": lambda ledger: ledger.claim(7, at=START, lease=LEASE).unread != (),
-    "claim_due": lambda ledger: [claim.return_id for claim in ledger.claim_due(at=START, limit=9, lease=LEASE)] == [7],
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_whoever_looks_sees_what_another_process_took_in(path: Path, ledger: SQLiteLedger, look: str) -> None:
-    other = SQLiteLedger(path)
-    other.accept(hint(), due_at=START)
-    assert LOOKS[look](ledger)
-    other.close()
-
-
-def test_a_settled_return_is_open_again_when_something_comes_in(ledger: SQLiteLedger) -> None:
-    ledger.accept(hint(7, b"one"), due_at=START)
-    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
-    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={"breaks": [{"code": "X"}]}, at=START)
-    assert ledger.cases_with_breaks()[0].due_at is None
-    ledger.accept(hint(7, b"two", minutes=-90), due_at=at(1))
-
-    assert ledger.expire(before=at(-10)) == 0  # what is open is not deleted
-    ledger.accept(hint(7, b"three"), due_at=at(0))
-    assert ledger.cases_with_breaks()[0].due_at == START
-    assert [event.body for event in ledger.history(7)] == [b"one", b"two", b"three"]
-
-
-def test_a_full_inbox_is_filed_in_the_order_it_came(path: Path, ledger: SQLiteLedger) -> None:
-    for number in range(900):
-        ledger.accept(hint(1 + number % 90, b"%d" % (number % 450), minutes=number), due_at=at(number))
-
-    assert inbox(path) == 900
-    assert ledger.stats(at=START)["events"] == 450
-    for return_id in (1, 90):
-        whole = [(event.body, event.count, event.at) for event in ledger.unread(return_id)]
-        assert whole == [(b"%d" % (number - 450), 2, at(number)) for number in range(449 + return_id, 900, 90)]
-    assert ledger.case(90).due_at == at(89)
-    newest = max(event.seq for return_id in range(1, 91) for event in ledger.unread(return_id))
-    assert newest == 900  # each got its own, those that were repetitions too
-    ledger.accept(hint(), due_at=START)
-    assert ledger.unread(7)[-1].seq > newest
-
-
-def test_what_is_forgotten_is_not_in_the_inbox_either(path: Path, ledger: SQLiteLedger) -> None:
-    ledger.accept(hint(7, SECRET * 100), due_at=START)
-    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
-    ledger.accept(hint(7, SECRET * 200), due_at=START)
-    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={}, at=START)
-    ledger.forget(7)
-    (claim,) = ledger.claim_due(at=START, limit=1, lease=LEASE)
-    ledger.finish(claim, journal={}, read_to=claim.unread[-1].seq, due_at=None, summary={}, at=START)
-    ledger.forget(7)
-
-    assert [each.name for each in path.parent.iterdir() if SECRET in each.read_bytes()] == []
 
 
 # ---------------------------------------------------------------------------------------------------- writers

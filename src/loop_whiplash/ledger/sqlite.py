@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, ClassVar, TypeVar
 
 from loop_whiplash.errors import ConfigurationError, LedgerError, LedgerUnavailable
@@ -66,10 +67,21 @@ PUT_IN = """
     INSERT INTO lw_inbox (shop, return_id, happened_at, due_at, times, kind, source, body)
     VALUES (:shop, :return_id, :at, :due_at, :times, :kind, :source, :body)
 """
-OLDEST = "SELECT place, shop, return_id, happened_at, due_at, times, kind, source, body FROM lw_inbox ORDER BY place LIMIT :limit"
+SIZES = "SELECT place, LENGTH(body) FROM lw_inbox ORDER BY place LIMIT :limit"
+OLDEST = """
+    SELECT place, shop, return_id, happened_at, due_at, times, kind, source, body FROM lw_inbox WHERE place <= :upto ORDER BY place
+"""
 TAKE_OUT = "DELETE FROM lw_inbox WHERE place <= :upto"
 ANY = "SELECT 1 FROM lw_inbox LIMIT 1"
+
+#: As much is filed in one transaction: rows, and bytes of their bodies (one row may have more).
 AT_ONCE = 200
+AT_ONCE_BYTES = 2_000_000
+
+#: Whoever waits for another process looks again after so many seconds at most. Whoever files a long inbox stays away for
+#: longer between two transactions: so a webhook waits for one of them and not for all.
+NAP = 0.002
+BREATH = 0.003
 
 #: Set on every connection. A checkpoint each 8 MB of log instead of 4: rarer, and still not a long wait for the one that makes it.
 PRAGMAS = (
@@ -225,26 +237,30 @@ class SQLiteLedger(SqlLedger):
 
     def _file_some(self, tx: Transaction) -> bool:
         """File the oldest of what is in the inbox; gives whether there may be more."""
-        found = tx.rows(OLDEST, limit=AT_ONCE)
-        for values in found:
+        sizes = tx.rows(SIZES, limit=AT_ONCE)
+        if not sizes:
+            return False
+        fit = sum(so_far <= AT_ONCE_BYTES for so_far in accumulate(size for _, size in sizes)) or 1
+        upto = sizes[fit - 1][0]
+        for values in tx.rows(OLDEST, upto=upto):
             self._file(tx, dict(zip(INBOX, values, strict=True)))
-        if found:
-            tx.change(TAKE_OUT, upto=found[-1][0])
-        return len(found) == AT_ONCE
+        tx.change(TAKE_OUT, upto=upto)
+        return fit < len(sizes) or len(sizes) == AT_ONCE
 
     def _run(self, body: Callable[[Transaction], T], *, write: bool = True, filed: bool = True) -> T:
         def after_filing(tx: Transaction) -> tuple[bool, Any]:
             return (False, None) if self._file_some(tx) else (True, body(tx))
 
         if filed and write:
-            while True:  # a long inbox is filed in several transactions: no webhook waits for all of it
+            while True:
                 done, answer = self._transaction(after_filing)
                 if done:
                     found: T = answer
                     return found
+                time.sleep(BREATH)
         if filed and self._transaction(lambda tx: tx.rows(ANY), write=False):
             while self._transaction(self._file_some):
-                pass
+                time.sleep(BREATH)
         return self._transaction(body, write=write)
 
     # ------------------------------------------------------------------------------------------------ transactions
@@ -290,7 +306,7 @@ class SQLiteLedger(SqlLedger):
                 if not _busy(failed) or time.monotonic() > started + self._patience:
                     raise
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.005)
+            pause = min(pause * 1.5, NAP)
 
     def _unavailable(self, failed: sqlite3.Error) -> LedgerUnavailable:
         name = getattr(failed, "sqlite_errorname", type(failed).__name__)  # never its message, which may quote what was written
@@ -307,6 +323,8 @@ class SQLiteLedger(SqlLedger):
             raise LedgerUnavailable(
                 f"the ledger {self._path} was removed or replaced while it was open: stop all workers and start them again"
             )
+        if lane.session is not None and lane.session.connection.in_transaction:
+            lane.drop()  # an interrupt came while another was seen to: what is written now must not wait for the end of that
         if lane.session is None:
             lane.session = _Session(sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False))
             try:
