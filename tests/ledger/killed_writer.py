@@ -18,7 +18,7 @@ from typing import Any
 
 from crash_script import START, STEPS, day, picture
 
-from loop_whiplash.ledger import Ledger, PostgresLedger, SQLiteLedger
+from loop_whiplash.ledger import Ledger, PostgresLedger, SQLiteLedger, sqlite
 
 NEVER_KILLED = 10**6
 
@@ -42,6 +42,7 @@ class Ticking(sqlite3.Connection):
 
 
 def sqlite_ways(folder: str) -> tuple[Callable[[int], Ledger], Callable[[int], str]]:
+    sqlite.AT_ONCE = 2  # so that what waits is filed in several transactions, and some die between two
     connect = sqlite3.connect
     sqlite3.connect = lambda *args, **options: connect(*args, factory=Ticking, **options)  # type: ignore[assignment]
 

@@ -13,7 +13,7 @@ import pytest
 from crash_script import START, STEPS, day, picture
 
 from loop_whiplash import LedgerUnavailable, LoopWhiplashError
-from loop_whiplash.ledger import SQLiteLedger
+from loop_whiplash.ledger import SQLiteLedger, sqlite
 
 pytest.importorskip("apsw", reason="apsw is not installed")
 
@@ -32,6 +32,7 @@ class Machine:
         self.path = folder / "ledger.db"
         self._connection: lost_power.Connection | None = None
         patch.setattr(sqlite3, "connect", self._connect)
+        patch.setattr(sqlite, "AT_ONCE", 2)  # so that what waits is filed in several transactions, with a loss between two
         self._edit = edit
         self.ledger = SQLiteLedger(self.path, clock=lambda: START)
 

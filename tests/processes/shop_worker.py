@@ -2,7 +2,8 @@
 
 A worker is the whole integration over real HTTP: it takes in webhooks, works on what is due and sweeps, as it is told over
 its socket. With ``die_at`` it kills itself (SIGKILL) at that point of its life: points are before and after every COMMIT of a
-transaction that writes, and before and after every request that changes something at Loop or Whiplash.
+transaction that writes, of every statement that is such a transaction of its own (what comes in), and of every request that
+changes something at Loop or Whiplash.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class MortalConnection(sqlite3.Connection):
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql.startswith("BEGIN"):
             self.writes = sql == "BEGIN IMMEDIATE"
-        if sql != "COMMIT" or not self.writes:
+        commits = self.writes if sql == "COMMIT" else sql.lstrip().startswith("INSERT") and not self.in_transaction
+        if not commits:
             return super().execute(sql, *values)
         tick()
         cursor = super().execute(sql, *values)
