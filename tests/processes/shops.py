@@ -8,12 +8,13 @@ import mmap
 import os
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -168,12 +169,15 @@ class Shop:
         return status
 
     def let_leases_run_out(self) -> None:
-        """The virtual clock does it for SQLite; the database's cannot be moved, so there the leases are."""
+        """The ledger's clock is not moved for it, so the leases are."""
         if self._kind == "postgres":
             import psycopg
 
             with psycopg.connect(self._where) as connection:
                 connection.execute("UPDATE lw_cases SET lease_until = lease_until - INTERVAL '1 day'")
+        else:
+            with closing(sqlite3.connect(self._where, timeout=PATIENCE)) as connection, connection:
+                connection.execute("UPDATE lw_cases SET lease_until = lease_until - 86400000000")
 
     def close(self) -> None:
         for worker in self._workers:

@@ -233,22 +233,22 @@ def wrong(season: Season) -> list[str]:
 
 
 @contextmanager
-def season(folder: Path, dsn: str, seed: int) -> Iterator[Season]:
-    shop = Shop(folder, "postgres", dsn, seed=seed, settings=SETTINGS, rate_limits=(20_000, 400))
+def season(folder: Path, ledger: str, where: str, seed: int) -> Iterator[Season]:
+    shop = Shop(folder, ledger, where, seed=seed, settings=SETTINGS, rate_limits=(20_000, 400))
     try:
         yield Season(shop, seed)
     finally:
         shop.close()
 
 
-def test_eight_workers_killed_at_random_keep_every_promise(postgres: str, tmp_path: Path) -> None:
-    import psycopg
-
+@pytest.mark.parametrize("ledger", ["sqlite", "postgres"])
+def test_eight_workers_killed_at_random_keep_every_promise(ledger: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     began, seed = time.monotonic(), 1
     while True:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        with season(folder, postgres, seed) as now:
+        where = str(folder / "ledger.db") if ledger == "sqlite" else request.getfixturevalue("postgres")
+        with season(folder, ledger, where, seed) as now:
             now.run()
             assert wrong(now) == [], f"seed {seed}"
             assert now.company.killed >= 10
@@ -257,5 +257,8 @@ def test_eight_workers_killed_at_random_keep_every_promise(postgres: str, tmp_pa
         if time.monotonic() - began >= SECONDS:
             break
         seed += 1
-        with psycopg.connect(postgres) as connection:
-            connection.execute("TRUNCATE lw_cases, lw_journals, lw_events, lw_intents, lw_facts")
+        if ledger == "postgres":
+            import psycopg
+
+            with psycopg.connect(where) as connection:
+                connection.execute("TRUNCATE lw_cases, lw_journals, lw_events, lw_intents, lw_facts")
