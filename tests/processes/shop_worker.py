@@ -1,4 +1,4 @@
-"""Worker processes of one shop: ``shop_worker.py SOCKET`` forks one for each line of JSON it reads, and each of them answers there.
+"""Worker processes: ``shop_worker.py`` forks one for each line of JSON it reads, which answers at the socket that is named in it.
 
 A worker is the whole integration over real HTTP: it takes in webhooks, works on what is due and sweeps, as it is told over
 its socket. With ``die_at`` it kills itself (SIGKILL) at that point of its life: points are before and after every COMMIT of a
@@ -13,20 +13,37 @@ import json
 import logging
 import mmap
 import os
+import pickle
 import signal
 import socket
 import sqlite3
 import ssl
 import struct
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from loop_whiplash import Integration, LoopClient, MemoryLedger, Settings, SQLiteLedger, WhiplashClient
+import attrs
+from pace import Pace
+
+from loop_whiplash import (
+    Decision,
+    Integration,
+    LoopClient,
+    MemoryLedger,
+    Policy,
+    Receipt,
+    Rma,
+    Settings,
+    SharedRateLimit,
+    SQLiteLedger,
+    WhiplashClient,
+    match,
+)
 from loop_whiplash.http.flow import Reply, Request
-from loop_whiplash.http.limit import Unlimited
+from loop_whiplash.http.limit import Limiter, Unlimited
 from loop_whiplash.http.transport import HttpTransport
 from loop_whiplash.simulator import World
 
@@ -45,16 +62,18 @@ def tick() -> None:
 
 
 class Mortal:
-    """A transport that may not live to see its answer."""
+    """A transport that may not live to see its answer. It tells the door whose a request is, and when it left."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, number: int, pace: Pace) -> None:
         self._wire = HttpTransport(base_url, verify=CERTIFICATES)
+        self._number, self._pace = str(number), pace
 
     def send(self, request: Request) -> Reply:
         changes = request.method != "GET"
         if changes:
             tick()
-        reply = self._wire.send(request)
+        told = {"x-worker": self._number, "x-left": str(self._pace.microseconds())}
+        reply = self._wire.send(attrs.evolve(request, headers={**request.headers, **told}))
         if changes:
             tick()
         return reply
@@ -106,9 +125,34 @@ def clock_in(path: str) -> Callable[[], datetime]:
     return lambda: EPOCH + timedelta(microseconds=struct.unpack_from("q", memory)[0])
 
 
+def limiter(facts: dict[str, Any], system: str, pace: Pace) -> Limiter | None:
+    """What it keeps to: nothing; the client's own, with the published limit; or one budget for all who share the file."""
+    if facts["limits"] == "none":
+        return Unlimited()
+    if facts["limits"] == "own":
+        return None
+    limit, per = (facts["rate_limits"][0], 60.0) if system == "loop" else (facts["rate_limits"][1], 1.0)
+    return SharedRateLimit(f"{facts['folder']}/limits.db", limit, per, budget=system, clock=pace.seconds)
+
+
+def told(file: Path) -> Callable[..., Decision]:
+    """`match`; and the file is told what each decision was made of, and how it reads as JSON. What was told survives the process."""
+    paper = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def matcher(rma: Rma, receipts: Sequence[Receipt], *, policy: Policy, at: datetime) -> Decision:
+        decision = match(rma, receipts, policy=policy, at=at)
+        line = pickle.dumps((rma, tuple(receipts), policy, at, json.dumps(decision.to_dict())))
+        os.write(paper, struct.pack("=q", len(line)) + line)
+        return decision
+
+    return matcher
+
+
 def work(facts: dict[str, Any], line: socket.socket) -> None:
     _points.update(lived=0, die_at=facts["die_at"])
     clock = clock_in(facts["clock"])
+    number, folder = facts["number"], Path(facts["folder"])
+    pace = Pace(folder / "pace", facts["seat"])
     if facts["ledger"] == "sqlite":
         connect = sqlite3.connect
         sqlite3.connect = lambda *args, **options: connect(*args, factory=MortalConnection, **options)  # type: ignore[assignment]
@@ -118,10 +162,15 @@ def work(facts: dict[str, Any], line: socket.socket) -> None:
 
         mortal_postgres()
         ledger = PostgresLedger(facts["where"])
-    options: dict[str, Any] = {"clock": clock, "sleep": lambda seconds: time.sleep(min(seconds, facts["longest_sleep"])), "timeout": 5.0}
-    loop = LoopClient(facts["api_key"], transport=Mortal(facts["loop_url"]), limiter=Unlimited(), **options)
+    # What a client waits for is waited for on the workers' clock; everything else goes by the world's.
+    options: dict[str, Any] = {"clock": pace.now, "sleep": pace.sleep, "timeout": 5.0}
+    loop = LoopClient(facts["api_key"], transport=Mortal(facts["loop_url"], number, pace), limiter=limiter(facts, "loop", pace), **options)
     whiplash = WhiplashClient(
-        facts["token"], customer_id=facts["customer_id"], transport=Mortal(facts["whiplash_url"]), limiter=Unlimited(), **options
+        facts["token"],
+        customer_id=facts["customer_id"],
+        transport=Mortal(facts["whiplash_url"], number, pace),
+        limiter=limiter(facts, "whiplash", pace),
+        **options,
     )
     integration = Integration(
         loop,
@@ -132,16 +181,19 @@ def work(facts: dict[str, Any], line: socket.socket) -> None:
         ),
         loop_secrets=[facts["loop_secret"]],
         whiplash_secrets=[facts["whiplash_secret"]],
+        matcher=told(folder / f"decisions-{number}"),
         clock=clock,
     )
-    with line.makefile("rb") as told, line.makefile("wb") as says:
-        for order in told:
-            answer = obey(integration, json.loads(order))
+    with line.makefile("rb") as hears, line.makefile("wb") as says:
+        for order in hears:
+            pace.work()
+            answer = obey(integration, loop, json.loads(order))
+            pace.rest()
             says.write(json.dumps({"lived": _points["lived"], **answer}).encode() + b"\n")
             says.flush()
 
 
-def obey(integration: Integration, order: dict[str, Any]) -> dict[str, Any]:
+def obey(integration: Integration, loop: LoopClient, order: dict[str, Any]) -> dict[str, Any]:
     match order["do"]:
         case "webhook":
             handle = integration.handle_loop if order["system"] == "loop" else integration.handle_whiplash
@@ -150,6 +202,8 @@ def obey(integration: Integration, order: dict[str, Any]) -> dict[str, Any]:
             return {"done": [[each.return_id, each.status, each.action] for each in integration.run_due(order["limit"])]}
         case "sweep":
             return {"complete": integration.sweep().complete}
+        case "read":
+            return {"found": [loop.returns.get(order["return_id"]).id for _ in range(order["times"])]}
     raise AssertionError(order)
 
 
@@ -179,7 +233,7 @@ def warm_up() -> None:
         world.run(integration, work=integration.run_due, hours=1)
 
 
-def main(address: str) -> None:
+def main() -> None:
     logging.disable()  # what goes wrong here is meant to
     warm_up()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
@@ -188,11 +242,11 @@ def main(address: str) -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             facts = json.loads(order)
             line = socket.socket(socket.AF_UNIX)
-            line.connect(address)
+            line.connect(facts["line"])
             line.sendall(f"{facts['number']} {os.getpid()}\n".encode())
             work(facts, line)
             os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

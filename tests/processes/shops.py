@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import mmap
 import os
@@ -14,12 +15,17 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
+from pace import SEATS, Pace
+
 from loop_whiplash import PostgresLedger, SQLiteLedger
+from loop_whiplash.http.flow import Reply, Request
 from loop_whiplash.simulator import Message, SimulatedReturn, World
 
 HERE = Path(__file__).parent
@@ -32,11 +38,26 @@ class Died(Exception):
     """The worker was killed while it was asked something."""
 
 
+@attrs.define(kw_only=True)
+class Sent:
+    """A request of a worker, as it came to the door. `left`: microseconds since 1970, by the clock that workers wait by.
+
+    `refused`: it was answered with 429; for at least so many seconds, where the answer said so.
+    """
+
+    system: str
+    worker: int
+    left: int
+    refused: bool = False
+    retry_after: float | None = None
+
+
 class Worker:
     """One worker process, and the line to it."""
 
-    def __init__(self, pid: int, line: socket.socket) -> None:
+    def __init__(self, pid: int, line: socket.socket, *, seat: int) -> None:
         self.pid = pid
+        self.seat = seat
         self.lived = 0
         self._line = line
         self._file = line.makefile("rb")
@@ -79,7 +100,16 @@ class Worker:
 
 
 class Shop:
-    """The world, its clock in a file, its servers, its ledger, and the process that workers are forked from."""
+    """The world, its clock in a file, its servers, its ledger, and its worker processes.
+
+    Args:
+        folder: an empty one. ledger: ``sqlite`` or ``postgres``; where: its path or dsn. settings: names of `Settings` and seconds.
+        limits: what the workers keep to: ``none``; ``own``, each the published limits for himself; or ``shared``, all together
+            `rate_limits`, by a file in the folder. rate_limits: what Loop lets in a minute and Whiplash a second, by the workers' clock.
+
+    Attributes:
+        door: every request of a worker, in the order in which they came. acknowledged: webhooks answered with a 2xx.
+    """
 
     def __init__(
         self,
@@ -89,10 +119,13 @@ class Shop:
         *,
         seed: int,
         settings: dict[str, float] | None = None,
+        limits: str = "none",
         rate_limits: tuple[int, int] = (10**6, 10**6),
     ) -> None:
         self.world = World(seed=seed)
         self.world.loop.manners.rate_limit, self.world.whiplash.manners.rate_limit = rate_limits
+        self.folder, self.limits, self.rate_limits = folder, limits, rate_limits
+        self.door: list[Sent] = []
         self.acknowledged: Counter[tuple[int, bytes]] = Counter()
         self._kind, self._where = ledger, where
         self._clock_file = folder / "clock"
@@ -100,14 +133,14 @@ class Shop:
         with self._clock_file.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), 8)
         self._publish_time()
+        self.pace = Pace(folder / "pace", begins=self.world.clock.now())
+        self._watch_the_door()
         self._serving = self.world.serve()
+        self.world._loop_api.limit_clock = self.world._whiplash_api.limit_clock = self.pace.now
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(folder / "line"))
-        self._server.listen(16)
+        self._server.listen(SEATS)
         self._server.settimeout(PATIENCE)
-        self._nursery = subprocess.Popen(
-            [sys.executable, str(HERE / "shop_worker.py"), str(folder / "line")], stdin=subprocess.PIPE, text=True, env=_environment()
-        )
         self._number = 0
         self._hiring = threading.Lock()
         self._workers: list[Worker] = []
@@ -124,7 +157,10 @@ class Shop:
             "loop_secret": self.world.loop_secret,
             "whiplash_secret": self.world.whiplash_secret,
             "settings": settings or {},
-            "longest_sleep": 0.002,
+            "folder": str(folder),
+            "line": str(folder / "line"),
+            "limits": limits,
+            "rate_limits": rate_limits,
         }
         self.ledger: Any = SQLiteLedger(where, clock=self.world.clock.now) if ledger == "sqlite" else PostgresLedger(where)
         self.ledger.now()  # the tables are there
@@ -142,13 +178,27 @@ class Shop:
         clock.advance_to = advance_to  # type: ignore[method-assign]
         publish()
 
+    def _watch_the_door(self) -> None:
+        send = self.world.send
+
+        def come_in(system: str, request: Request) -> Reply:
+            told = {name.lower(): value for name, value in request.headers.items()}
+            sent = Sent(system=system, worker=int(told["x-worker"]), left=int(told["x-left"]))
+            self.door.append(sent)
+            reply = send(system, request)
+            if reply.status == 429:
+                sent.refused, sent.retry_after = True, _seconds(reply.headers)
+            return reply
+
+        self.world.send = come_in  # type: ignore[method-assign]
+
     def hire(self, *, die_at: int = 0) -> Worker:
         """A new worker process; with `die_at`, one that kills itself at that point."""
         with self._hiring:
             self._number += 1
-            assert self._nursery.stdin is not None
-            self._nursery.stdin.write(json.dumps({**self._facts, "number": self._number, "die_at": die_at}) + "\n")
-            self._nursery.stdin.flush()
+            taken = {worker.seat for worker in self._workers if worker.is_alive()}
+            seat = next(seat for seat in range(SEATS) if seat not in taken)
+            order_a_worker({**self._facts, "number": self._number, "seat": seat, "die_at": die_at})
             line, _ = self._server.accept()
             line.settimeout(PATIENCE)
             hello = b""
@@ -156,7 +206,7 @@ class Shop:
                 hello += line.recv(1)
             number, pid = map(int, hello.split())
             assert number == self._number
-            worker = Worker(pid, line)
+            worker = Worker(pid, line, seat=seat)
             self._workers.append(worker)
             return worker
 
@@ -176,19 +226,17 @@ class Shop:
             with psycopg.connect(self._where) as connection:
                 connection.execute("UPDATE lw_cases SET lease_until = lease_until - INTERVAL '1 day'")
         else:
-            with closing(sqlite3.connect(self._where, timeout=PATIENCE)) as connection, connection:
-                connection.execute("UPDATE lw_cases SET lease_until = lease_until - 86400000000")
+            with closing(sqlite3.connect(self._where, timeout=PATIENCE)) as file, file:
+                file.execute("UPDATE lw_cases SET lease_until = lease_until - 86400000000")
 
     def close(self) -> None:
         for worker in self._workers:
             worker.kill()
             worker.close()
-        if self._nursery.stdin is not None:
-            self._nursery.stdin.close()
-        self._nursery.wait(timeout=PATIENCE)
         self._server.close()
         self._serving.close()
         self.ledger.close()
+        self.pace.close()
         self._memory.close()
 
     # ------------------------------------------------------------------------------------------------ what came of it
@@ -207,6 +255,25 @@ class Shop:
         for event in self.ledger.history(return_id):
             kept[FAILED if event.kind == "loop.processing_failed" else event.body] += event.count
         return [body for (owner, body), times in self.acknowledged.items() if owner == return_id and kept[body] < times]
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    said = headers.get("retry-after")
+    return None if said is None else float(said)
+
+
+@functools.cache
+def _nursery() -> subprocess.Popen[str]:
+    """The process that all workers are forked from; it ends with this one, when nobody can order any more."""
+    return subprocess.Popen([sys.executable, str(HERE / "shop_worker.py")], stdin=subprocess.PIPE, text=True, env=_environment())
+
+
+def order_a_worker(facts: dict[str, Any]) -> None:
+    """It will call on the line that its facts name."""
+    orders = _nursery().stdin
+    assert orders is not None
+    orders.write(json.dumps(facts) + "\n")
+    orders.flush()
 
 
 def _environment() -> dict[str, str]:
