@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from house import House
 
 from loop_whiplash import Happening
+from loop_whiplash.testing import sign_loop
 
 
 class Watch(list[Happening]):
@@ -123,6 +126,23 @@ def test_a_hook_that_raises_stops_nothing(watch: Watch, caplog: pytest.LogCaptur
     assert "RuntimeError at " in caplog.text
     assert "; then ValueError at " in caplog.text
     assert "@example.org" not in caplog.text
+
+
+def test_a_hook_of_the_async_front_is_called_on_its_event_loop() -> None:
+    """So it may start a task or set an event, though what is stored is stored on another thread."""
+    started: list[tuple[str, str, bool]] = []
+
+    async def task() -> None: ...
+
+    def hook(happening: Happening) -> None:
+        asyncio.get_running_loop().create_task(task())
+        started.append((happening.kind, happening.result, threading.current_thread() is threading.main_thread()))
+
+    house = House(colour="async", hooks=[hook])
+    house.announced(1)
+    assert house.integration.handle_loop(b"{", sign_loop(b"{", house.world.loop_secret)).status == 202
+    assert house.integration.handle_loop(b"{}", sign_loop(b"{}", "wrong")).status == 401
+    assert set(started) == {("webhook", "200", True), ("action", "created", True), ("webhook", "202", True), ("webhook", "401", True)}
 
 
 def test_a_sweep_is_told_once(watch: Watch) -> None:

@@ -113,7 +113,8 @@ LOOKS: dict[str, Callable[[SQLiteLedger], object]] = {
     "stats": lambda ledger: (found := ledger.stats(at=START))["due"] == found["open"] == found["asides"] == 1 and found["events"] == 4,
     "claim": lambda ledger: [event.body for event in ledger.claim(7, at=START, lease=LEASE).unread] == [b"new"],
     "claim_due": lambda ledger: [claim.return_id for claim in ledger.claim_due(at=START, limit=9, lease=LEASE)] == [7],
-    "expire": lambda ledger: ledger.expire(before=at(10)) == 2,  # the aside, and what return 9 has; 7 is open again
+    # The aside, and what return 9 has; 7 is open again.
+    "expire": lambda ledger: ledger.expire(before=at(10)) == 2 and [event.body for event in ledger.history(7)] == [b"", b"new"],
 }
 
 
