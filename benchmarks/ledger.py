@@ -6,16 +6,21 @@ commit of a row with the same body under ``synchronous=FULL``, in turn in the sa
 ``python benchmarks/ledger.py claims --cases 1000000 [--postgres]`` fills a ledger with settled cases, open ones, due ones, and
 10,000 due ones that others have leased, all longer due than the rest; then claims one at a time, and a hundred at a time.
 PostgreSQL is the one the tests start, or ``--dsn``.
+
+``python benchmarks/ledger.py inbox --cases 50000`` lets so many events wait unfiled on SQLite, has another process file them, and
+times `Ledger.accept` in this one meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import itertools
 import json
 import os
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -93,6 +98,46 @@ def accept(count: int) -> None:
         for name, times in runs.items():
             print(told(name, times), f" ratio of medians {statistics.median(times) / statistics.median(base):.2f}")
         bare.close()
+        ledger.close()
+
+
+# ---------------------------------------------------------------------------------------------------- inbox
+
+#: Another process: files all that waits when it is told to.
+FILER = """
+import sys
+from loop_whiplash.ledger import SQLiteLedger
+ledger = SQLiteLedger(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+ledger.case(1)
+"""
+
+
+def inbox(waiting: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="lw-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        ledger, pad = SQLiteLedger(f"{folder}/ledger.db"), b"x" * (WEBHOOK - 40)
+        numbers = itertools.count(1)
+
+        def event() -> Event:
+            number = next(numbers)
+            return Event(kind="loop.hint", return_id=number, at=AT, body=b"%d %b" % (number, pad), source="return return.updated")
+
+        for _ in range(0, waiting, 5000):
+            ledger.accept_many([(event(), AT) for _ in range(5000)])
+        alone = [timed(lambda: ledger.accept(event(), due_at=AT)) for _ in range(WARM)]
+        command = [sys.executable, "-c", FILER, f"{folder}/ledger.db"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as filer:
+            assert filer.stdin is not None
+            assert filer.stdout is not None
+            filer.stdout.readline()
+            filer.stdin.write("\n")
+            filer.stdin.flush()
+            meanwhile = []
+            while filer.poll() is None:
+                meanwhile.append(timed(lambda: ledger.accept(event(), due_at=AT)))
+        print(told("accept alone", alone))
+        print(told(f"accept while {waiting} are filed elsewhere", meanwhile))
         ledger.close()
 
 
@@ -227,7 +272,7 @@ def times() -> dict[str, datetime]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["accept", "claims"])
+    parser.add_argument("what", choices=["accept", "claims", "inbox"])
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--postgres", action="store_true")
@@ -235,6 +280,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.what == "accept":
         accept(given.count)
+    elif given.what == "inbox":
+        inbox(given.cases)
     else:
         claims(given.cases, given.postgres or given.dsn is not None, given.dsn)
 
