@@ -28,6 +28,10 @@ INTENTS = st.builds(
 )
 
 
+#: A case of which nothing is known but when it came.
+NEW: dict[str, Any] = {"fence": 0, "until": None, "journal": None, "summary": {}, "forgotten": False}
+
+
 class Refused:
     """What a call raised, comparable with what the model expects."""
 
@@ -63,7 +67,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.all = self.ledgers(self.clock, Path(self.folder.name))
         self.now = START
         self.events: list[dict[str, Any]] = []  # return_id, kind, body, at, count, unread, seqs (by ledger, once seen)
-        self.cases: dict[int, dict[str, Any]] = {}  # due, fence, until, journal, summary, forgotten
+        self.cases: dict[int, dict[str, Any]] = {}  # due, created, updated and what is in NEW
         self.intents: set[tuple[int, str, int]] = set()
         self.claims: dict[int, list[dict[str, Claim]]] = {}
 
@@ -112,9 +116,7 @@ class LedgerMachine(RuleBasedStateMachine):
         event = Event(kind=kind, return_id=return_id, at=at(minutes), body=body)
         due_at = None if due is None else at(due)
         if return_id is not None:
-            case = self.cases.setdefault(
-                return_id, {"due": None, "fence": 0, "until": None, "journal": None, "summary": {}, "forgotten": False}
-            )
+            case = self.cases.setdefault(return_id, {"due": None, "created": at(minutes), "updated": at(minutes), **NEW})
             case["due"] = min((each for each in (case["due"], due_at) if each is not None), default=None)
         same = [e for e in self.events if e["unread"] and (e["return_id"], e["kind"], e["body"]) == (return_id, kind, body)]
         count = 1
@@ -145,7 +147,7 @@ class LedgerMachine(RuleBasedStateMachine):
         answers = self.everywhere(None if busy else NotImplemented, lambda _, ledger: ledger.claim(return_id, at=at(minutes), lease=LEASE))
         if busy:
             return
-        new = {"due": at(minutes), "fence": 0, "until": None, "journal": None, "summary": {}, "forgotten": False}
+        new = {"due": at(minutes), "created": at(minutes), "updated": at(minutes), **NEW}
         case = self.cases.setdefault(return_id, new)
         case["due"] = at(minutes) if case["due"] is None else min(case["due"], at(minutes))
         self.took(return_id, answers)
@@ -219,7 +221,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.read(return_id, taken)
             self.stepped(return_id, events)
             due_at = at(minutes) if len(unread) > len(taken) else None if due is None else at(due)
-            self.cases[return_id].update(journal=journal, summary=summary, due=due_at, until=None)
+            self.cases[return_id].update(journal=journal, summary=summary, due=due_at, until=None, updated=at(minutes))
 
     @rule(minutes=st.sampled_from([1, 5, 10, 11]))
     def time_passes(self, minutes: int) -> None:
@@ -286,6 +288,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 if row is None or case is None:
                     continue
                 assert row.due_at == case["due"], name
+                assert (row.created_at, row.updated_at) == (case["created"], case["updated"]), name
                 assert row.leased == self.leased(return_id), name
                 assert (row.journal, row.summary) == (case["journal"] or {}, case["summary"]), name
                 self.compare(name, ledger.history(return_id), [event for event in self.events if event["return_id"] == return_id])
