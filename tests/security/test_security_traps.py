@@ -303,9 +303,9 @@ def test_text_stays_text_in_the_ledger(tmp_path: Path, text: str) -> None:
     ledger, other = SQLiteLedger(tmp_path / "x.db", shop=text), SQLiteLedger(tmp_path / "x.db", shop="other")
     other.put("name", "other's")
     ledger.put(text, text)
-    seq = ledger.accept(Event(kind=text, return_id=7, at=AT, body=text.encode(), source=text), due_at=AT)
+    ledger.accept(Event(kind=text, return_id=7, at=AT, body=text.encode(), source=text), due_at=AT)
     (claim,) = ledger.claim_due(at=AT, limit=5, lease=timedelta(minutes=1))
-    ledger.finish(claim, journal={text: text}, read_to=seq, due_at=AT, summary={text: text}, at=AT)
+    ledger.finish(claim, journal={text: text}, read_to=claim.unread[-1].seq, due_at=AT, summary={text: text}, at=AT)
     plain = text.replace("\x00", "\ufffd")
     assert ledger.get(text) == plain
     assert [(event.kind, event.body) for event in ledger.history(7)] == [(plain, text.encode())]
