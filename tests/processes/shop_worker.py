@@ -202,6 +202,9 @@ def obey(integration: Integration, loop: LoopClient, order: dict[str, Any]) -> d
             return {"done": [[each.return_id, each.status, each.action] for each in integration.run_due(order["limit"])]}
         case "sweep":
             return {"complete": integration.sweep().complete}
+        case "retry":
+            integration.retry(order["return_id"])
+            return {}
         case "read":
             return {"found": [loop.returns.get(order["return_id"]).id for _ in range(order["times"])]}
     raise AssertionError(order)

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -91,8 +92,11 @@ class Worker:
         return True
 
     def kill(self) -> None:
+        """Kill it with SIGKILL, and see it gone."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        while self.is_alive():
+            time.sleep(0.0002)
 
     def close(self) -> None:
         self._file.close()
@@ -109,6 +113,7 @@ class Shop:
 
     Attributes:
         door: every request of a worker, in the order in which they came. acknowledged: webhooks answered with a 2xx.
+        retried: return id → how often a person allowed one more process.
     """
 
     def __init__(
@@ -126,6 +131,7 @@ class Shop:
         self.world.loop.manners.rate_limit, self.world.whiplash.manners.rate_limit = rate_limits
         self.folder, self.limits, self.rate_limits = folder, limits, rate_limits
         self.door: list[Sent] = []
+        self.retried: Counter[int] = Counter()
         self.acknowledged: Counter[tuple[int, bytes]] = Counter()
         self._kind, self._where = ledger, where
         self._clock_file = folder / "clock"
@@ -217,6 +223,11 @@ class Shop:
             # Of a failure its meaning is stored, and not its bytes.
             self.acknowledged[message.return_id, FAILED if message.topic.startswith("return.processing") else message.body] += 1
         return status
+
+    def retry(self, ret: SimulatedReturn, worker: Worker) -> None:
+        """A person allows one more process."""
+        self.retried[ret.id] += 1
+        worker.ask("retry", return_id=ret.id)
 
     def let_leases_run_out(self) -> None:
         """The ledger's clock is not moved for it, so the leases are."""
