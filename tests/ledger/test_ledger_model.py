@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from loop_whiplash import IntentExists, LeaseLost
-from loop_whiplash.ledger import Claim, Event, Intent, Ledger, MemoryLedger, PostgresLedger, SQLiteLedger
+from loop_whiplash.ledger import Claim, Event, Intent, Ledger, MemoryLedger, PostgresLedger, SQLiteLedger, sqlite
 from postgres_server import NoPostgres, server
 
 RETURNS = st.integers(1, 4)
@@ -318,7 +318,9 @@ class LedgerMachine(RuleBasedStateMachine):
 MODEST = settings(max_examples=70, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def test_memory_and_sqlite_behave_as_the_model() -> None:
+def test_memory_and_sqlite_behave_as_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "AT_ONCE", 2)  # so that what waits is filed in several transactions
+    monkeypatch.setattr(sqlite, "BREATH", 0)
     run_state_machine_as_test(LedgerMachine, settings=MODEST)
 
 
