@@ -207,5 +207,6 @@ def ended(shop: Shop, ret: SimulatedReturn) -> dict[str, Any]:
         "acts": Counter(deed.what for deed in truth.deeds if deed.return_id == ret.id and deed.by == "api"),
         "notes": len(ret.notes),
         "breaks": sorted(shop.breaks(ret)),
+        "journal": {what: said["phase"] for what, said in shop.journal(ret).items() if isinstance(said, dict) and "phase" in said},
         "settled": case is not None and case.due_at is None,
     }

@@ -90,8 +90,8 @@ class MortalConnection(sqlite3.Connection):
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql.startswith("BEGIN"):
             self.writes = sql == "BEGIN IMMEDIATE"
-        commits = self.writes if sql == "COMMIT" else sql.lstrip().startswith("INSERT") and not self.in_transaction
-        if not commits:
+        alone = not self.in_transaction and sql.split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE")  # commits itself
+        if not alone and (sql != "COMMIT" or not self.writes):
             return super().execute(sql, *values)
         tick()
         cursor = super().execute(sql, *values)
