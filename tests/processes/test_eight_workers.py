@@ -157,7 +157,7 @@ class Life:
         world = self.shop.world
         world.whiplash.manners.lag = (0.0, 0.0)
         if self.shuffled:
-            world.network.webhooks.duplicate(0.7, 3).delay(0.0, 240.0)
+            world.network.webhooks.duplicate(0.7, 3).delay(0.0, 200.0)
         for act in (self._submit, self._ship, self._deliver, self._count, self._put_right, self._count_the_rest):
             act()
             self._all_is_heard()
@@ -168,7 +168,7 @@ class Life:
         assert self.company.workers[0].ask("sweep")["complete"]
         self._all_is_heard(minutes=10)
 
-    def _all_is_heard(self, minutes: int = 20) -> None:
+    def _all_is_heard(self, minutes: int = 15) -> None:
         """For so long hints come in and what is due is done; long enough for what is sent to be answered, and the answer told of.
 
         Shuffled, old hints come between them, and what Loop said of a failure again and again. Then one of the eight dies in his sleep.
