@@ -9,7 +9,7 @@ seen from outside, all twelve:
 * P5: the same life is lived twice on a quiet network, its hints once as they are, and once late, in another order, several times over,
   with old ones between them, such as that of a failure that a person has put right since. Nobody acts and no deadline falls while
   hints are on their way, so each return must end the same: in the same state, paid by the same for the same amount, with the same
-  acts of ours, notes and breaks. Who of the eight did it, and how often each looked, may differ.
+  acts of ours, notes, breaks and journal. Who of the eight did it, and how often each looked, may differ.
 * P9: each worker leaves on paper what every decision was made of, and this process makes it again.
 * P10: every request is seen at the door with the time at which it left, by the clock that workers wait by. Workers keep the
   published limits each for himself (several hosts), or one budget together in a file (one host); each window of each limiter is looked at.
@@ -34,7 +34,6 @@ from company import Company
 from promises import busiest, decided, decisions_do_not_replay, ended, limits_broken, wrong
 from shops import Died, Shop
 
-from loop_whiplash import Decision
 from loop_whiplash.simulator import Message, SimulatedReturn
 from postgres_server import postgres
 
@@ -328,6 +327,7 @@ def test_however_hints_come_and_whatever_the_ledger_each_return_ends_the_same(re
         where = place_of("postgres", request)
         assert lived(tmp_path / f"{seed} postgres", "postgres", where, seed, shuffled=False) == plain, f"P11, seed {seed}"
         assert {fate: end["paid by"] for fate, end in plain.items()} == PAID_BY, f"seed {seed}"
+        print(f"seed {seed}: {len(plain)} returns ended the same three times")
         if time.monotonic() - began >= SECONDS:
             break
         seed += 1
