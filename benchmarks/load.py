@@ -173,8 +173,11 @@ class _Slow(sqlite3.Connection):
     flush = 0.0
 
     def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if not self.flush:
+            return super().execute(sql, *values)  # type: ignore[arg-type]
+        changed = self.total_changes
         cursor = super().execute(sql, *values)  # type: ignore[arg-type]
-        if self.flush and sql == "COMMIT":
+        if sql == "COMMIT" or (not self.in_transaction and self.total_changes > changed):  # or one statement, a transaction of its own
             end = time.perf_counter() + self.flush
             while time.perf_counter() < end:
                 pass
