@@ -16,11 +16,6 @@ from loop_whiplash.errors import ConfigurationError, LedgerUnavailable
 from loop_whiplash.ledger import SQLiteLedger
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
 def answers(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]) -> None:
     """From now on SQLite answers these statements so: with a statement to run instead, or an error."""
     connect = sqlite3.connect

@@ -23,18 +23,6 @@ INTENT = Intent(kind="process", ordinal=1, at=START)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SQLiteLedger]:
-    ledger = SQLiteLedger(path, busy_timeout=0.1)
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
 def other(path: Path) -> Iterator[SQLiteLedger]:
     """As another process has it: with connections of its own."""
     other = SQLiteLedger(path, busy_timeout=0.1)

@@ -11,7 +11,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -26,18 +25,6 @@ from loop_whiplash.ledger.sqlite import WORDS
 from loop_whiplash.ledger.statements import MIGRATIONS, SET_VERSION, Statements
 
 SECRET = b"jane.doe@example.com"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SQLiteLedger]:
-    ledger = SQLiteLedger(path, busy_timeout=0.2)
-    yield ledger
-    ledger.close()
 
 
 # ---------------------------------------------------------------------------------------------------- the file

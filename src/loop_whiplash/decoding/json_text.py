@@ -58,7 +58,7 @@ def loads_object(body: bytes, *, most: int) -> Mapping[str, Any]:
         raise NotJson(f"it has {len(body):,} bytes, more than the {most:,} allowed")
     value = loads(body)
     if not isinstance(value, dict):
-        raise NotJson("no JSON object")
+        raise NotJson("it is no JSON object")
     return value
 
 

@@ -266,6 +266,7 @@ class SQLiteLedger(SqlLedger):
     # ------------------------------------------------------------------------------------------------ transactions
 
     def _transaction(self, body: Callable[[Transaction], T], *, write: bool = True, begin: str = "BEGIN IMMEDIATE") -> T:
+        """Run `body` on the connection that writes or on the one that reads. `begin`: empty for a body that is one statement."""
         lane = self._writer if write else self._reader
         try:
             with lane.turns:
