@@ -285,7 +285,8 @@ def test_eight_workers_killed_at_random_keep_every_promise(ledger: str, request:
             assert now.company.killed >= 10
             assert shop.world.truth.faults.total() > 50
             # Who dies, or hears nothing, between an intent and its answer leaves it to a person: how many are paid is chance, whose is P8.
-            assert any(fate == "exact" and ret.was_processed for fate, ret in now.fates)
+            least = 1 if SECONDS and ledger == "sqlite" else 3
+            assert sum(fate == "exact" and ret.was_processed for fate, ret in now.fates) >= least
             assert {"PROCESS", "FLAG"} <= {each.verdict for each in decided(shop)}
             assert sum(sent.refused for sent in shop.door) > 10
             print(f"seed {seed}: {now.company.killed} killed, {shop.world.truth.faults.total()} faults, {len(shop.door)} requests")
