@@ -28,7 +28,11 @@ INTERESTING: tuple[Any, ...] = (
 
 def seeds(target: str) -> list[bytes]:
     """The first inputs of a target."""
-    return [each if isinstance(each, bytes) else json.dumps(each).encode() for each in _SEEDS[target]()]
+    return [each if isinstance(each, bytes) else _json(each) for each in _SEEDS[target]()]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, default=float).encode()  # without orjson, numbers with a fraction are read as `Decimal`
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
@@ -130,24 +134,24 @@ def _rows() -> tuple[list[Any], list[Any]]:
 def _decoded() -> Iterator[bytes]:
     returns, counted = _rows()
     for row in returns:
-        yield b"\x00" + json.dumps(row).encode()
+        yield b"\x00" + _json(row)
     for row in counted:
-        yield b"\x01" + json.dumps(row).encode()
+        yield b"\x01" + _json(row)
     some = {"id": 7, "sku": "A", "name": "x", "quantity": 1, "price": "1.00", "created_at": "2026-02-01T00:00:00Z"}
     for which in range(2, len(MODELS)):
-        yield bytes([which]) + json.dumps(some).encode()
+        yield bytes([which]) + _json(some)
     answers: tuple[Any, ...] = (
         True, "true", [returns[0]], {"returns": returns[:1], "nextPageUrl": None}, {"errors": {"message": "Return is closed", "code": "X"}},
         {"count": 3}, [{"result": "ok"}], {"url": "https://x.example"}, {"qr": "x"}, False, {"notes": []}, counted[:1], {"message": "no"},
     )  # fmt: skip
     for place, answer in enumerate(answers):
         for which in (16 + place, 31 + place):
-            yield bytes([which]) + json.dumps(answer).encode()
+            yield bytes([which]) + _json(answer)
     decision = match(to_rma(MODELS[0].from_dict(returns[0])), [to_receipt(MODELS[1].from_dict(counted[0]))], policy=Policy(), at=NOW)
     for which in range(64, 67):
-        yield bytes([which]) + json.dumps(Policy().to_dict()).encode()
-        yield bytes([which]) + json.dumps(decision.to_dict()).encode()
-        yield bytes([which]) + json.dumps({"version": 1, "process": {"phase": "accepted", "sends": 1}, "flagged": ["SHORT|A|1"]}).encode()
+        yield bytes([which]) + _json(Policy().to_dict())
+        yield bytes([which]) + _json(decision.to_dict())
+        yield bytes([which]) + _json({"version": 1, "process": {"phase": "accepted", "sends": 1}, "flagged": ["SHORT|A|1"]})
 
 
 def _texts() -> Iterator[bytes]:
